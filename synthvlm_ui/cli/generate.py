@@ -1,0 +1,78 @@
+"""``generate``: images for the captions of a dataset, or for one prompt."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from synthvlm_ui.cli.following import counts, follow
+from synthvlm_ui.cli.output import Output, duration
+from synthvlm_ui.cli.parser import Commands, Parser, at_least, number, scorers, share
+from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS
+from synthvlm_ui.records import GenerationSettings
+
+if TYPE_CHECKING:
+    from synthvlm_ui.service import Studio
+
+RESULT_KEYS = ("generated", "failed", "skipped")
+
+
+def add_to(commands: Commands) -> None:
+    parser = commands.add("generate", _generate, "draw images for captions and score them")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--dataset", metavar="NAME", help="draw for every caption of this dataset")
+    source.add_argument("--prompt", metavar="TEXT", help='draw for this text, in the dataset "prompts"')
+    _add_settings(parser)
+    parser.add_argument("--scorers", type=scorers, default=DEFAULT_SCORERS, metavar="LIST",
+                        help=f"scorers to run, with commas, or none (default: {','.join(DEFAULT_SCORERS)})")
+    parser.add_argument("--clip-model", default="miniature", metavar="NAME",
+                        help="CLIP model of the clip scorer (default: miniature)")
+    parser.add_argument("--limit", type=at_least(1), metavar="N", help="draw for the first N captions only")
+    parser.add_argument("--worker", type=share, metavar="I/N",
+                        help="do only the I-th of N equal shares, counted from 0, as in a Slurm array")
+    parser.add_argument("--executor", choices=("local",), default="local", help="where to run (default: local)")
+    parser.add_argument("--detach", action="store_true", help="print the job's id and do not wait for it")
+
+
+def _add_settings(parser: Parser) -> None:
+    """The options that become GenerationSettings; names and meanings are diffusers' own."""
+    add = parser.add_argument
+    add("--generator", default=DEFAULT_GENERATOR, metavar="NAME|DIR",
+        help=f"a name that info lists, a Hub id, or a local directory (default: {DEFAULT_GENERATOR})")
+    add("--images-per-caption", type=at_least(1), default=1, metavar="K", help="images of each caption (default: 1)")
+    add("--seed", type=at_least(0), default=0, metavar="S", help="seed of the run (default: 0)")
+    add("--num-inference-steps", type=at_least(1), metavar="N", help="default: the generator's own")
+    add("--guidance-scale", type=number, metavar="G", help="default: the generator's own")
+    add("--width", type=at_least(1), metavar="PX", help="default: the generator's own")
+    add("--height", type=at_least(1), metavar="PX", help="default: the generator's own")
+    add("--negative-prompt", metavar="TEXT", help="what the images should not show")
+    add("--prompt-template", default="{caption}", metavar="TEXT", help="prompt with {caption} in it")
+    add("--batch-size", type=at_least(1), metavar="B", help="images drawn at once (default: what fits)")
+    add("--chunk-images", type=at_least(1), metavar="N", help="images per shard (default: about 20 s of work)")
+    add("--image-format", choices=("webp", "png", "jpeg"), default="webp", help="default: webp, lossless")
+    add("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)")
+
+
+def settings_of(options: argparse.Namespace) -> GenerationSettings:
+    return GenerationSettings(**{name: getattr(options, name) for name in GenerationSettings.__dataclass_fields__})
+
+
+def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> None:
+    settings = settings_of(options)
+    chosen = {"dataset": options.dataset, "prompt": options.prompt, "limit": options.limit}
+    estimate = studio.generation.estimate(settings, **chosen)
+    output.note(
+        f"{estimate['images']} images, about {duration(estimate['seconds'])} and {estimate['bytes'] / 1e6:.1f} MB"
+        + ("" if estimate["measured"] else " (not measured on this machine yet)")
+    )
+    job_id = studio.generation.start(
+        settings, **chosen, scorers=options.scorers, clip_model=options.clip_model, worker=options.worker
+    )
+    if options.detach:
+        output.result({"job_id": job_id}, [f"job {job_id} started"])
+        return
+    outcome = counts(follow(studio, job_id, output), RESULT_KEYS)
+    output.result(outcome, [
+        f"generated {outcome['generated']} images, {outcome['failed']} failed, {outcome['skipped']} were there already "
+        f"(job {job_id})"
+    ])

@@ -1,0 +1,72 @@
+"""``verdict``: what a person decided about candidates, which no rule overrides."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthvlm_ui.cli.output import Output, table
+from synthvlm_ui.cli.parser import Commands, at_least, names
+from synthvlm_ui.errors import EmptyInput, UnreadableFile
+
+if TYPE_CHECKING:
+    from synthvlm_ui.service import Studio
+
+
+def add_to(commands: Commands) -> None:
+    group = commands.group("verdict", "keep or reject candidates by hand")
+    parser = group.add("set", _set, "keep, reject or clear candidates")
+    parser.add_argument("verdict", choices=("keep", "reject", "clear"))
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--ids", type=names, metavar="A,B,...", help="candidate ids with commas")
+    which.add_argument("--ids-file", type=Path, metavar="FILE", help="one candidate id per line")
+    which.add_argument("--selection", metavar="NAME", help="every candidate of a selection")
+    group.add("undo", _undo, "take the last verdict back")
+    group.add("redo", _redo, "set the verdict again that was taken back")
+    parser = group.add("list", _list, "what was decided, newest first", read_only=True)
+    parser.add_argument("--limit", type=at_least(1), default=50, metavar="N", help="at most N events (default: 50)")
+
+
+def _set(options: argparse.Namespace, studio: Studio, output: Output) -> None:
+    outcome = studio.curation.verdict(_ids(options, studio), options.verdict)
+    line = f"{options.verdict}: {outcome['changed']} candidates changed (event {outcome['event_id']})"
+    output.result(outcome, [line])
+
+
+def _ids(options: argparse.Namespace, studio: Studio) -> list[str]:
+    if options.ids is not None:
+        return list(options.ids)
+    if options.selection is not None:
+        return list(studio.curation.selection_ids(options.selection))
+    try:
+        text = options.ids_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise UnreadableFile(f"the ids cannot be read: {reason}", where=str(options.ids_file),
+                             fix="Give a text file with one candidate id per line.") from error
+    ids = text.split()
+    if not ids:
+        raise EmptyInput("the file holds no id", where=str(options.ids_file),
+                         fix="Give a text file with one candidate id per line.")
+    return ids
+
+
+def _undo(options: argparse.Namespace, studio: Studio, output: Output) -> None:
+    _report(studio.curation.undo(), "undone", output)
+
+
+def _redo(options: argparse.Namespace, studio: Studio, output: Output) -> None:
+    _report(studio.curation.redo(), "redone", output)
+
+
+def _report(outcome: dict[str, Any], word: str, output: Output) -> None:
+    what = outcome.get(word)
+    line = f"{word}: {what} ({outcome['changed']} candidates changed)" if what else f"nothing to be {word}"
+    output.result(outcome, [line])
+
+
+def _list(options: argparse.Namespace, studio: Studio, output: Output) -> None:
+    outcome = studio.curation.events(options.limit)
+    rows = [tuple(" ".join(str(value).split()) for value in event.values()) for event in outcome["events"]]
+    output.result(outcome, table(rows))
