@@ -1,0 +1,49 @@
+"""Builds the scorers a user names. Knows no file and no engine; an embedder is made only when a scorer needs one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from synthvlm_ui.errors import BadSetting, UnknownName
+from synthvlm_ui.protocols import Embedder, Scorer
+from synthvlm_ui.scoring.clip_score import ClipScorer
+from synthvlm_ui.scoring.guards import GuardScorer
+from synthvlm_ui.scoring.ssim import ROUTES, SsimScorer
+
+SCORERS = ("clip", "ssim", "guards")
+
+
+def parse_scorers(names: Sequence[str] | str) -> tuple[str, ...]:
+    """Names as the user wrote them ("clip,ssim:author", or "none") as a tuple without repeats.
+
+    ``ssim`` takes a route after a colon. Raises: UnknownName, BadSetting when a scorer is named twice.
+    """
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",") if name.strip()]
+    if list(names) == ["none"]:
+        return ()
+    kinds: list[str] = []
+    for name in names:
+        kind, colon, option = name.partition(":")
+        if kind not in SCORERS:
+            raise UnknownName.of("scorer", name, [*SCORERS, *(f"ssim:{route}" for route in ROUTES)])
+        if colon and (kind != "ssim" or option not in ROUTES):
+            raise UnknownName.of("scorer", name, [*SCORERS, *(f"ssim:{route}" for route in ROUTES)])
+        kinds.append(kind)
+    if len(set(kinds)) < len(kinds):
+        raise BadSetting("a scorer is named twice", where=", ".join(names), fix="Name each scorer once.")
+    return tuple(names)
+
+
+def build_scorers(names: Sequence[str] | str, embedder_factory: Callable[[], Embedder]) -> list[Scorer]:
+    """One scorer per name (see parse_scorers); ``embedder_factory`` is called once, and only for "clip"."""
+    built: list[Scorer] = []
+    for name in parse_scorers(names):
+        kind, _, option = name.partition(":")
+        if kind == "clip":
+            built.append(ClipScorer(embedder_factory()))
+        elif kind == "ssim":
+            built.append(SsimScorer(option or "paper"))
+        else:
+            built.append(GuardScorer())
+    return built
