@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,7 +73,8 @@ class ProgressLine:
             return
         now = time.monotonic()
         if self._terminal:
-            self._stream.write("\r\x1b[K" + text)
+            # A line that wraps could not be drawn over.
+            self._stream.write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])
             self._stream.flush()
         elif now - self._last_time < self.LOG_INTERVAL_S:
             return

@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 class Commands:
     """Adds commands to one level of the grammar; ``prefix`` tells a reader of the code where it is."""
 
-    def __init__(self, parser: argparse.ArgumentParser, shared: argparse.ArgumentParser, name: str = "command") -> None:
+    def __init__(self, parser: argparse.ArgumentParser, shared: Parser, name: str = "command") -> None:
         self._shared = shared
         self._subparsers = parser.add_subparsers(dest=name, metavar=name.upper(), required=True, parser_class=Parser)
 
@@ -60,9 +60,9 @@ def build_parser() -> Parser:
     return parser
 
 
-def _shared_options() -> argparse.ArgumentParser:
+def _shared_options() -> Parser:
     """Options that may stand before or after the command; SUPPRESS keeps the later parser from undoing the earlier."""
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = Parser(add_help=False)
     shared.add_argument("--workspace", type=Path, metavar="DIR", default=argparse.SUPPRESS,
                         help="folder that holds everything (default: $SYNTHVLM_WORKSPACE or ./workspace)")
     shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS,
