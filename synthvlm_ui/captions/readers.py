@@ -1,0 +1,133 @@
+"""Reads captions from txt, csv, tsv, json, jsonl and parquet files, one at a time.
+
+Knows no dataset and no store: the same id twice in a file is passed on twice, since what to do then is a choice of
+the import. A row that cannot be a caption never stops the reading: it is counted with its reason and line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+
+from synthvlm_ui.captions import json_files, parquet_files, text_files
+from synthvlm_ui.captions.encodings import check_file, find_encoding
+from synthvlm_ui.captions.rows import Columns, Refusal, Rejected, caption_of, check_mapping, excerpt
+from synthvlm_ui.captions.source import Row, Source
+from synthvlm_ui.config import MAX_CAPTION_CHARACTERS
+from synthvlm_ui.errors import BadSetting, CaptionTooLong, EmptyInput, UnreadableFile
+from synthvlm_ui.records import Caption
+
+MAX_REJECTED_LISTED = 1000
+_READERS: Mapping[str, Callable[[Source], Iterator[Row | Rejected]]] = {
+    "txt": text_files.read_lines,
+    "csv": text_files.read_table,
+    "tsv": text_files.read_table,
+    "json": json_files.read_document,
+    "jsonl": json_files.read_json_lines,
+    "parquet": parquet_files.read_parquet,
+}
+FORMATS = tuple(_READERS)
+_ENDINGS = {".txt": "txt", ".text": "txt", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json",
+            ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+
+
+class ReadCaptions:
+    """The captions of one file as an iterator, and what was noticed on the way; complete once it is exhausted.
+
+    ``format`` and ``encoding`` say how the file was read, ``columns`` which columns were taken (None until known or
+    where a file has none), ``notes`` what a user should be told. ``read`` counts captions, ``reasons`` rejected rows
+    by reason, and ``rejected`` lists the first 1,000 of them.
+    """
+
+    def __init__(self, source: Source, limit: int | None) -> None:
+        self.path, self.format, self.encoding = source.path, source.format, source.encoding
+        self.read = 0
+        self.rejected: list[Rejected] = []
+        self.reasons: Counter[str] = Counter()
+        self._source, self._limit = source, limit
+        self._captions = self._read_rows()
+        first = next(self._captions, None)
+        if first is None:
+            raise self._nothing_usable()
+        self._captions = chain((first,), self._captions)
+
+    @property
+    def columns(self) -> Columns | None:
+        return self._source.columns
+
+    @property
+    def notes(self) -> list[str]:
+        return self._source.notes
+
+    @property
+    def rejected_count(self) -> int:
+        return self.reasons.total()
+
+    def __iter__(self) -> Iterator[Caption]:
+        return self._captions
+
+    def __next__(self) -> Caption:
+        return next(self._captions)
+
+    def _read_rows(self) -> Iterator[Caption]:
+        if self._limit is not None and self._limit < 1:
+            raise BadSetting(f"limit {self._limit} is below 1", where="--limit", fix="Give a number from 1 on.")
+        name = self.path.name
+        for row in _READERS[self.format](self._source):
+            if isinstance(row, Rejected):
+                self._reject(row)
+                continue
+            line, text, given_id, image = row
+            try:
+                caption = caption_of(text, given_id, image, name)
+            except Refusal as reason:
+                self._reject(Rejected(line, str(reason), excerpt(text)))
+                continue
+            self.read += 1
+            yield caption
+            if self.read == self._limit:
+                return
+
+    def _reject(self, row: Rejected) -> None:
+        self.reasons[row.reason] += 1
+        if len(self.rejected) < MAX_REJECTED_LISTED:
+            self.rejected.append(row)
+
+    def _nothing_usable(self) -> EmptyInput | CaptionTooLong:
+        where = str(self.path)
+        if not self.rejected:
+            return EmptyInput("the file holds no caption", where=where, fix="Give a file with at least one caption.")
+        first = self.rejected[0]
+        where = f"{where}, line {first.line}"
+        if set(self.reasons) == {f"longer than {MAX_CAPTION_CHARACTERS} characters"}:
+            return CaptionTooLong(f"every caption is longer than {MAX_CAPTION_CHARACTERS} characters", where=where,
+                                  fix="Shorten them; image models read some 77 to 512 tokens.")
+        what = f"no usable caption in {self.rejected_count} rows; the first: {first.reason}"
+        return EmptyInput(what, where=where, fix="Correct the rows, or name the caption column with --map caption=COL.")
+
+
+def read_captions(path: str | Path, *, mapping: Mapping[str, str] | None = None,
+                  limit: int | None = None) -> ReadCaptions:
+    """Opens a caption file and reads up to its first usable caption; the rest follows as it is iterated.
+
+    ``mapping`` names the columns that hold ``caption``, ``id`` and ``image``; those not named are guessed.
+    Raises: UnreadableFile (missing, wrong format, undecodable, no caption column), EmptyInput (no usable caption),
+    CaptionTooLong (every row is), BadSetting (mapping or limit).
+    """
+    path = Path(path)
+    mapping = dict(mapping or {})
+    check_mapping(mapping)
+    check_file(path)
+    form = _ENDINGS.get(path.suffix.lower())
+    if form is None:
+        raise UnreadableFile(f"unknown ending {path.suffix!r}", where=str(path),
+                             fix=f"Rename it to one of {', '.join(FORMATS)}.")
+    if form == "parquet":
+        return ReadCaptions(Source(path, form, None, mapping), limit)
+    encoding = find_encoding(path)
+    source = Source(path, form, encoding, mapping)
+    if encoding == "cp1252":
+        source.notes.append("read as Windows-1252 (cp1252), since it is not UTF-8")
+    return ReadCaptions(source, limit)
