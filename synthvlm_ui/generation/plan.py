@@ -1,0 +1,147 @@
+"""The plan of a run: which (caption, repeat) is drawn in which chunk, fixed before the first image is made.
+
+Does not know which chunks are done (the renamed shard says so) nor who runs them. A plan depends only on the captions,
+the settings and the weights, so that two workers, a resumed job and a second machine make the same one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from synthvlm_ui.errors import BadSetting, CorruptData, EmptyInput
+from synthvlm_ui.records import Caption, Candidate, GenerationRequest, GenerationSettings, GeneratorInfo, seed_of, short_hash
+
+
+@dataclass(frozen=True, slots=True)
+class PlanItem:
+    """One image to be made: a caption, the prompt sent for it, and which of its repeats."""
+
+    caption_id: str
+    caption: str
+    prompt: str
+    repeat: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All items of a run in order, cut into chunks of ``chunk_images``; ``settings`` has no None left that matters."""
+
+    dataset: str
+    settings: GenerationSettings
+    info: GeneratorInfo
+    items: tuple[PlanItem, ...]
+    chunk_images: int
+    created: str
+
+    @property
+    def run_id(self) -> str:
+        """12 hex digits that name the run's shards: equal plans write the same shards."""
+        settings = {k: v for k, v in asdict(self.settings).items() if k not in ("batch_size", "device", "chunk_images")}
+        digest = short_hash("items", [(i.caption_id, i.prompt, i.repeat) for i in self.items])
+        return short_hash("run", self.dataset, settings, self.info.model, self.info.revision, self.info.sampler,
+                          self.chunk_images, digest)[:12]
+
+    @property
+    def chunk_count(self) -> int:
+        return -(-len(self.items) // self.chunk_images)
+
+    def shard(self, chunk: int) -> str:
+        return f"{self.run_id}-{chunk:06d}"
+
+    def candidates(self, chunk: int) -> Iterator[Candidate]:
+        """The candidates of one chunk with all facts but the pixels."""
+        start = chunk * self.chunk_images
+        for item in self.items[start:start + self.chunk_images]:
+            yield self._candidate(item)
+
+    def _candidate(self, item: PlanItem) -> Candidate:
+        settings, info = self.settings, self.info
+        facts: dict[str, object] = {
+            "dataset": self.dataset, "caption_id": item.caption_id, "caption": item.caption, "prompt": item.prompt,
+            "prompt_template": settings.prompt_template, "negative_prompt": settings.negative_prompt,
+            "generator": info.name, "model": info.model, "revision": info.revision, "sampler": info.sampler,
+            "num_inference_steps": settings.num_inference_steps, "guidance_scale": settings.guidance_scale,
+            "width": settings.width, "height": settings.height, "run_seed": settings.seed, "repeat": item.repeat,
+            "seed": seed_of(settings.seed, item.caption_id, item.repeat), "created": self.created,
+        }
+        return Candidate.from_json({**facts, "id": Candidate.id_of(facts)})
+
+
+def request_of(candidate: Candidate) -> GenerationRequest:
+    """What the engine is asked for, from the facts of a candidate."""
+    return GenerationRequest(
+        prompt=candidate.prompt, negative_prompt=candidate.negative_prompt, seed=candidate.seed,
+        width=candidate.width, height=candidate.height, num_inference_steps=candidate.num_inference_steps,
+        guidance_scale=candidate.guidance_scale)
+
+
+def resolve_settings(settings: GenerationSettings, info: GeneratorInfo) -> GenerationSettings:
+    """Fills every None with the generator's own default.
+
+    Raises: BadSetting when a count is not positive.
+    """
+    values = asdict(settings)
+    defaults = {
+        "num_inference_steps": info.default_num_inference_steps, "guidance_scale": info.default_guidance_scale,
+        "width": info.native_width_px, "height": info.native_height_px,
+    }
+    for name, default in defaults.items():
+        if values[name] is None:
+            values[name] = default
+    for name in ("images_per_caption", "num_inference_steps"):
+        if values[name] < 1:
+            raise BadSetting(f"{name} is {values[name]}", where=f"--{name.replace('_', '-')}", fix="Give 1 or more.")
+    if not info.supports_negative_prompt:
+        values["negative_prompt"] = None
+    return GenerationSettings(**values)
+
+
+def plan_items(captions: Sequence[Caption], prompts: Sequence[str], images_per_caption: int) -> tuple[PlanItem, ...]:
+    """Caption-major order, so that one text encoding serves all repeats of a caption.
+
+    Shapes: captions and prompts have equal length. Raises: EmptyInput without captions.
+    """
+    if not captions:
+        raise EmptyInput("there are no captions to draw", fix="Import captions first, or type a prompt.")
+    return tuple(
+        PlanItem(caption.id, caption.caption, prompt, repeat)
+        for caption, prompt in zip(captions, prompts, strict=True)
+        for repeat in range(images_per_caption))
+
+
+def save_plan(plan: Plan, directory: Path) -> None:
+    """Writes plan.json and plan.parquet; the json, written last, marks the plan as complete."""
+    table = pa.table({
+        "caption_id": [i.caption_id for i in plan.items], "caption": [i.caption for i in plan.items],
+        "prompt": [i.prompt for i in plan.items], "repeat": [i.repeat for i in plan.items]})
+    pq.write_table(table, directory / "plan.parquet", compression="zstd")
+    head = {"dataset": plan.dataset, "settings": asdict(plan.settings), "info": asdict(plan.info),
+            "chunk_images": plan.chunk_images, "created": plan.created, "items": len(plan.items)}
+    partial = directory / "plan.json.tmp"
+    partial.write_text(json.dumps(head), encoding="utf-8")
+    os.replace(partial, directory / "plan.json")
+
+
+def load_plan(directory: Path) -> Plan | None:
+    """The plan saved in a job directory, or None when planning had not finished.
+
+    Raises: CorruptData when it does not read back.
+    """
+    if not (directory / "plan.json").exists():
+        return None
+    try:
+        head = json.loads((directory / "plan.json").read_text(encoding="utf-8"))
+        rows = pq.read_table(directory / "plan.parquet").to_pylist()
+        info = {**head["info"], "token_grid": tuple(head["info"]["token_grid"]) if head["info"]["token_grid"] else None}
+        return Plan(head["dataset"], GenerationSettings(**head["settings"]), GeneratorInfo(**info),
+                    tuple(PlanItem(**row) for row in rows), head["chunk_images"], head["created"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptData("the job's plan does not read back", where=str(directory),
+                          fix="Start the same generation anew; finished chunks are kept.") from error

@@ -1,0 +1,153 @@
+"""The stages in order, over one chunk or one shard: draw -> score -> encode -> write.
+
+This is the table of contents of the program. It joins rooms and is given everything it works with: an open workspace, a
+plan, loaded engines. It does not know jobs, processes, screens or command lines, so any executor can call it, and twice:
+a chunk whose shard exists is done.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from synthvlm_ui.generation import Drawn, Plan, draw, encode_image, encode_thumbnail
+from synthvlm_ui.protocols import ImageGenerator, ScoredBatch, Scorer, UInt8Image
+from synthvlm_ui.records import Candidate, ScorerInfo
+from synthvlm_ui.store import ShardMember, Workspace
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One finished image with its first scores, for whoever is watching; ``image`` is the encoded file or None."""
+
+    candidate: Candidate
+    image: bytes | None
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ChunkReport:
+    """What one chunk came to; ``finished`` is False when it was stopped half-way and nothing was written."""
+
+    generated: int = 0
+    failed: int = 0
+    skipped: int = 0
+    finished: bool = True
+
+
+@dataclass
+class _Collected:
+    """Scores of one scorer over the batches of a chunk."""
+
+    scorer: ScorerInfo
+    ids: list[str] = field(default_factory=list)
+    batches: list[ScoredBatch] = field(default_factory=list)
+
+    def add(self, ids: Sequence[str], batch: ScoredBatch) -> None:
+        self.ids.extend(ids)
+        self.batches.append(batch)
+
+    def columns(self) -> dict[str, np.ndarray[Any, Any]]:
+        return {name: np.concatenate([batch.columns[name] for batch in self.batches]) for name in self.scorer.columns}
+
+    def embeddings(self) -> np.ndarray[Any, Any] | None:
+        parts = [batch.embeddings for batch in self.batches if batch.embeddings is not None]
+        return np.concatenate(parts) if parts and len(parts) == len(self.batches) else None
+
+
+def make_chunk(workspace: Workspace, plan: Plan, chunk: int, generator: ImageGenerator, scorers: Sequence[Scorer], *,
+               is_done: Callable[[str], bool], show: Callable[[Shown], None],
+               should_stop: Callable[[], bool]) -> ChunkReport:
+    """Draws, scores, encodes and writes one chunk of a plan; writes its shard last, as the record that it is done.
+
+    ``is_done(candidate_id)`` names candidates that another run has already made: they are skipped.
+    Scores are taken from the pixels before encoding. Raises: OutOfMemory, DiskFull.
+    """
+    shard = plan.shard(chunk)
+    planned = list(plan.candidates(chunk))
+    if workspace.shards.exists(plan.dataset, shard):
+        return ChunkReport(skipped=len(planned))
+    todo = [candidate for candidate in planned if not is_done(candidate.id)]
+    if not todo:
+        return ChunkReport(skipped=len(planned))
+    collected = [_Collected(scorer.info) for scorer in scorers]
+    members: list[ShardMember] = []
+    for batch in draw(generator, todo, plan.settings.batch_size or 1, should_stop):
+        first_scores = _score_drawn(batch, scorers, collected)
+        for drawn in batch:
+            member = _member(drawn, plan.settings.image_format)
+            members.append(member)
+            show(Shown(drawn.candidate, member.image, first_scores.get(drawn.candidate.id, {})))
+    if len(members) < len(todo):
+        return ChunkReport(finished=False)
+    for scores in collected:
+        if scores.ids:
+            workspace.scores.write(plan.dataset, shard, scores.scorer, scores.ids, scores.columns(), scores.embeddings())
+    workspace.shards.write(plan.dataset, shard, members)
+    failed = sum(member.candidate.status == "failed" for member in members)
+    return ChunkReport(len(members) - failed, failed, len(planned) - len(todo))
+
+
+def score_shard(workspace: Workspace, dataset: str, shard: str, scorers: Sequence[Scorer], *, rescore: bool,
+                batch_size: int = 32) -> tuple[int, int]:
+    """Scores the images of one shard with every scorer that has not done so; touches no other scorer's numbers.
+
+    Returns (images scored, images that could not be read). Raises: CorruptData when the shard does not read back.
+    """
+    present = set() if rescore else workspace.scores.keys(dataset, shard)
+    missing = [scorer for scorer in scorers if scorer.info.key not in present]
+    if not missing:
+        return 0, 0
+    collected = [_Collected(scorer.info) for scorer in missing]
+    drawn, unreadable, scored = [], 0, 0
+    for candidate, data in workspace.shards.read(dataset, shard):
+        if candidate.status != "ok" or data is None:
+            continue
+        try:
+            drawn.append(Drawn(candidate, decode_image(data)))
+        except (OSError, ValueError):
+            unreadable += 1
+        if len(drawn) == batch_size:
+            scored += len(_score_drawn(drawn, missing, collected))
+            drawn = []
+    if drawn:
+        scored += len(_score_drawn(drawn, missing, collected))
+    for scores in collected:
+        if scores.ids:
+            workspace.scores.write(dataset, shard, scores.scorer, scores.ids, scores.columns(), scores.embeddings())
+    return scored, unreadable
+
+
+def decode_image(data: bytes) -> UInt8Image:
+    """RGB pixels, (height, width, 3) uint8, of a file this program wrote. Raises: OSError, ValueError."""
+    with Image.open(io.BytesIO(data), formats=("WEBP", "PNG", "JPEG")) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _score_drawn(batch: Sequence[Drawn], scorers: Sequence[Scorer],
+                 collected: Sequence[_Collected]) -> dict[str, dict[str, float]]:
+    """Adds the batch to ``collected`` and returns the plain numbers per candidate id."""
+    pictures = [(drawn.candidate, drawn.pixels) for drawn in batch if drawn.pixels is not None]
+    if not pictures:
+        return {}
+    ids = [candidate.id for candidate, _ in pictures]
+    numbers: dict[str, dict[str, float]] = {candidate_id: {} for candidate_id in ids}
+    for scorer, scores in zip(scorers, collected, strict=True):
+        result = scorer.score([pixels for _, pixels in pictures], [candidate.caption for candidate, _ in pictures])
+        scores.add(ids, result)
+        for name, values in result.columns.items():
+            for candidate_id, value in zip(ids, values.tolist(), strict=True):
+                numbers[candidate_id][name] = value
+    return numbers
+
+
+def _member(drawn: Drawn, image_format: str) -> ShardMember:
+    if drawn.pixels is None:
+        return ShardMember(drawn.candidate, None, image_format, None)
+    image = encode_image(drawn.pixels, drawn.candidate, image_format)
+    return ShardMember(drawn.candidate, image, image_format, encode_thumbnail(drawn.pixels))

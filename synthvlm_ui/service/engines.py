@@ -1,0 +1,37 @@
+"""The loaded engines of one worker process: kept warm between jobs, one generator and one set of scorers at a time.
+
+Lives only in workers. Does not know jobs; loading a second generator lets go of the first, since a card seldom holds two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from synthvlm_ui.backends import create_embedder, create_generator
+from synthvlm_ui.protocols import Embedder, ImageGenerator, Scorer
+from synthvlm_ui.scoring import build_scorers
+
+
+class Engines:
+    """Loads on first use and remembers."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self._generator: tuple[str, ImageGenerator] | None = None
+        self._embedders: dict[str, Embedder] = {}
+
+    def generator(self, name: str) -> ImageGenerator:
+        """Raises: UnknownName, ModelUnavailable, OutOfMemory."""
+        if self._generator is None or self._generator[0] != name:
+            self._generator = None
+            self._generator = (name, create_generator(name, device=self.device))
+        return self._generator[1]
+
+    def scorers(self, names: Sequence[str], clip_model: str) -> list[Scorer]:
+        """The scorers of these names, CLIP ones on ``clip_model``. Raises: UnknownName, ModelUnavailable."""
+        return build_scorers(names, lambda: self._embedder(clip_model))
+
+    def _embedder(self, name: str) -> Embedder:
+        if name not in self._embedders:
+            self._embedders[name] = create_embedder(name, device=self.device)
+        return self._embedders[name]

@@ -1,0 +1,146 @@
+"""Generation as the user asks for it: what there is to choose, what it will cost, and starting it.
+
+Checks everything that can be checked without loading a model, so that a mistake is answered at once and leaves nothing
+behind. Never imports torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from synthvlm_ui.backends import GeneratorFacts, list_generators, require_embedder, require_generator
+from synthvlm_ui.captions import check_template
+from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS, MAX_CAPTION_CHARACTERS, MIN_FREE_BYTES
+from synthvlm_ui.errors import BadSetting, CaptionTooLong, EmptyInput, UnknownName
+from synthvlm_ui.jobs import slice_chunks
+from synthvlm_ui.records import GenerationSettings
+from synthvlm_ui.scoring import scorer_names
+from synthvlm_ui.service.caption_desk import SAMPLE_DATASET, CaptionDesk, command_line, prompt_caption
+from synthvlm_ui.service.devices import resolve_device
+from synthvlm_ui.service.job_desk import JobDesk
+from synthvlm_ui.service.rates import Rates, bytes_per_image
+from synthvlm_ui.store import Workspace
+
+PROMPTS_DATASET = "prompts"
+DEMO_IMAGES_PER_CAPTION = 3
+_MAX_SIDE_PX = 4096
+_MAX_IMAGES_PER_CAPTION = 10_000
+
+
+class GenerationDesk:
+    """``studio.generation``."""
+
+    def __init__(self, workspace: Workspace, captions: CaptionDesk, jobs: JobDesk) -> None:
+        self._workspace, self._captions, self._jobs = workspace, captions, jobs
+
+    def generators(self) -> list[dict[str, Any]]:
+        """Everything that can draw, with what it is best at and whether it is ready."""
+        return [asdict(facts) for facts in list_generators()]
+
+    def estimate(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
+                 limit: int | None = None) -> dict[str, Any]:
+        """Images, seconds and bytes of a run, before it starts; ``measured`` is False for a first guess."""
+        facts = self._check(settings)
+        captions = 1 if prompt is not None else self._caption_count(dataset, limit)
+        images = captions * settings.images_per_caption
+        steps, width, height = (settings.num_inference_steps or facts.num_inference_steps,
+                                settings.width or facts.native_px, settings.height or facts.native_px)
+        rate = Rates(self._workspace.root / "rates.json").get(
+            settings.generator, resolve_device(settings.device), steps, width, height)
+        size, free = images * bytes_per_image(width, height, settings.image_format), self._workspace.free_bytes()
+        return {"images": images, "seconds": images * rate.seconds, "bytes": size, "free_bytes": free,
+                "fits": size + MIN_FREE_BYTES <= free, "measured": rate.measured}
+
+    def start(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
+              scorers: Sequence[str] = DEFAULT_SCORERS, clip_model: str = DEFAULT_GENERATOR, limit: int | None = None,
+              worker: str | None = None) -> str:
+        """Queues the run and returns its job id. Raises: UnknownName, BadSetting, ModelUnavailable, EmptyInput."""
+        self._check(settings)
+        check_scorers(scorers, clip_model)
+        slice_chunks([], worker)
+        if (dataset is None) == (prompt is None):
+            raise BadSetting("give a dataset or a prompt, and not both", where="--dataset, --prompt")
+        if prompt is not None and len(prompt) > MAX_CAPTION_CHARACTERS:
+            raise CaptionTooLong(f"the prompt has {len(prompt)} characters", where="--prompt",
+                                 fix=f"Give at most {MAX_CAPTION_CHARACTERS}.")
+        if dataset is not None and not self._caption_count(dataset, limit):
+            raise EmptyInput(f"dataset {dataset!r} has no captions", fix="Import captions first.")
+        require_generator(settings.generator)
+        config: dict[str, Any] = {
+            "dataset": dataset or PROMPTS_DATASET, "settings": asdict(settings), "scorers": list(scorers),
+            "clip_model": clip_model, "limit": limit, "worker": worker,
+            "created": datetime.now(UTC).isoformat(timespec="seconds")}
+        if prompt is not None:
+            config["caption_ids"] = [prompt_caption(self._workspace, prompt, PROMPTS_DATASET)]
+        return self._jobs.submit("generate", config, resolve_device(settings.device))
+
+    def start_demo(self) -> str:
+        """The sample captions, three images each, with the embedded generator."""
+        if SAMPLE_DATASET not in self._captions.datasets():
+            self._captions.load_sample()
+        settings = GenerationSettings(generator=DEFAULT_GENERATOR, images_per_caption=DEMO_IMAGES_PER_CAPTION)
+        return self.start(settings, dataset=SAMPLE_DATASET)
+
+    def command(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None) -> str:
+        words = ["generate"]
+        words += ["--prompt", prompt] if prompt is not None else ["--dataset", dataset or "NAME"]
+        defaults = asdict(GenerationSettings(generator=""))
+        for name, value in asdict(settings).items():
+            if value is not None and value != defaults[name]:
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        return command_line(self._workspace.root, words)
+
+    def _caption_count(self, dataset: str | None, limit: int | None) -> int:
+        if dataset is None or dataset not in self._workspace.captions.datasets():
+            raise UnknownName.of("dataset", dataset or "", self._workspace.captions.datasets())
+        if limit is not None and limit < 1:
+            raise BadSetting(f"limit is {limit}", where="--limit", fix="Give 1 or more.")
+        count = self._workspace.captions.count(dataset)
+        return count if limit is None else min(limit, count)
+
+    def _check(self, settings: GenerationSettings) -> GeneratorFacts:
+        facts = next((f for f in list_generators() if f.name == settings.generator), None)
+        facts = facts or GeneratorFacts.of_custom(settings.generator)
+        counts = {"images_per_caption": settings.images_per_caption, "num_inference_steps": settings.num_inference_steps,
+                  "batch_size": settings.batch_size, "chunk_images": settings.chunk_images}
+        for name, value in counts.items():
+            if value is not None and not 1 <= value <= _MAX_IMAGES_PER_CAPTION:
+                raise BadSetting(f"{name} is {value}", where=f"--{name.replace('_', '-')}",
+                                 fix=f"Give a whole number from 1 to {_MAX_IMAGES_PER_CAPTION}.")
+        if settings.guidance_scale is not None and not (
+                math.isfinite(settings.guidance_scale) and 0 <= settings.guidance_scale <= 100):
+            raise BadSetting(f"guidance_scale is {settings.guidance_scale}", where="--guidance-scale",
+                             fix="Give a number from 0 to 100.")
+        for name, side in (("width", settings.width), ("height", settings.height)):
+            _check_side(name, side, facts)
+        check_template(settings.prompt_template)
+        return facts
+
+
+def check_scorers(scorers: Sequence[str], clip_model: str) -> None:
+    """Raises: UnknownName, ModelUnavailable, before anything is queued."""
+    for name in scorers:
+        if name not in scorer_names():
+            raise UnknownName.of("scorer", name, scorer_names())
+    if "clip" in scorers:
+        require_embedder(clip_model)
+
+
+def _check_side(name: str, side: int | None, facts: GeneratorFacts) -> None:
+    if side is None:
+        return
+    if facts.min_px == facts.max_px and side != facts.native_px:
+        raise BadSetting(f"{name} is {side}, and {facts.name} draws {facts.native_px} px only", where=f"--{name}",
+                         fix=f"Leave it out or give {facts.native_px}.")
+    multiple = facts.multiple_px
+    if side % multiple:
+        below, above = side // multiple * multiple, (side // multiple + 1) * multiple
+        raise BadSetting(f"{name} is {side}, which is not a multiple of {multiple}", where=f"--{name}",
+                         fix=f"Give {below or above} or {above}.")
+    if not facts.min_px <= side <= min(facts.max_px, _MAX_SIDE_PX):
+        raise BadSetting(f"{name} is {side}", where=f"--{name}",
+                         fix=f"{facts.name} draws {facts.min_px} to {min(facts.max_px, _MAX_SIDE_PX)} px.")

@@ -1,0 +1,93 @@
+"""Queueing, watching, stopping and resuming jobs, for both the browser and the command line.
+
+Does not know what a job does. The job directory is the truth, so any process may look.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from synthvlm_ui.config import REPOSITORY
+from synthvlm_ui.errors import Failure, UnknownName, WorkspaceError
+from synthvlm_ui.jobs import JobDirectory, ensure_worker, follow
+from synthvlm_ui.records import JobSummary
+from synthvlm_ui.service.live import read_live, read_live_image
+from synthvlm_ui.store import Workspace
+
+_LOG_LINES = 200
+
+
+class JobDesk:
+    """``studio.jobs``."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._directory = JobDirectory(workspace.paths.jobs)
+
+    def submit(self, kind: str, config: dict[str, Any], device: str) -> str:
+        """Queues a job and sees to it that a worker for its device is there. Returns the job id."""
+        if self._workspace.read_only:
+            raise WorkspaceError("the workspace is open for reading only", where=str(self._workspace.root),
+                                 fix="Start without --read-only to make anything.")
+        job_id = self._directory.create(kind, config, device)
+        self._wake(device)
+        return job_id
+
+    def list(self) -> dict[str, Any]:
+        return {"jobs": [summary.to_json() for summary in self._directory.list()]}
+
+    def running(self) -> int:
+        return sum(summary.state in ("queued", "running", "paused", "stopping") for summary in self._directory.list())
+
+    def show(self, job_id: str) -> dict[str, Any]:
+        error = self._directory.error(job_id)
+        return {**self._directory.show(job_id).to_json(), "config": self._directory.config(job_id),
+                "log": self._directory.log_tail(job_id, _LOG_LINES), "error": str(error) if error else None}
+
+    def stop(self, job_id: str) -> dict[str, Any]:
+        self._directory.stop(job_id)
+        return {"jobs": [self._directory.show(job_id).to_json()]}
+
+    def resume(self, job_id: str) -> dict[str, Any]:
+        self._directory.resume(job_id)
+        self._wake(self._directory.show(job_id).device)
+        return {"jobs": [self._directory.show(job_id).to_json()]}
+
+    def follow(self, job_id: str, on_update: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+        """Waits for the job's end. Raises: the job's own error when it failed."""
+        summary = follow(self._directory, job_id, lambda now: on_update(now.to_json()))
+        self._raise_if_failed(summary)
+        return summary.to_json()
+
+    def live(self, job_id: str, after: int = 0) -> dict[str, Any]:
+        """How far the job is and the images finished since sequence number ``after``."""
+        summary = self._directory.show(job_id)
+        rows = read_live(self._directory.live_dir(job_id), after)
+        row = summary.to_json()
+        keys = ("state", "progress", "eta_s", "done", "total", "failed", "message")
+        return {**{key: row[key] for key in keys}, "next": rows[-1]["seq"] if rows else after, "images": rows}
+
+    def live_image(self, job_id: str, candidate_id: str) -> tuple[bytes, str]:
+        """The file of an image whose chunk is still being made, or from its shard. Raises: UnknownName."""
+        found = read_live_image(self._directory.live_dir(job_id), candidate_id)
+        if found is not None:
+            return found
+        self._workspace.columns.refresh()
+        columns = self._workspace.columns
+        ordinals = columns.ordinals_of([candidate_id])
+        if not len(ordinals):
+            raise UnknownName.of("candidate", candidate_id, [])
+        return columns.image(int(ordinals[0]))
+
+    def _raise_if_failed(self, summary: JobSummary) -> None:
+        if summary.state in ("failed", "crashed"):
+            raise self._directory.error(summary.id) or Failure(summary.message or "the job failed", where=summary.id)
+
+    def _wake(self, device: str) -> None:
+        command = [sys.executable, "-m", "synthvlm_ui.service.worker", "--workspace", str(self._workspace.root.resolve()),
+                   "--device", device]
+        path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+        ensure_worker(self._workspace.paths.jobs, device, command, env={**os.environ, "PYTHONPATH": path})

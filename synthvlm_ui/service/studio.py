@@ -1,0 +1,98 @@
+"""Studio: everything the browser and the command line can do, one desk per room.
+
+Opens a workspace and joins rooms; imports neither torch nor gradio. What takes long is queued as a job for a worker.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import synthvlm_ui
+from synthvlm_ui.backends import list_backends
+from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS
+from synthvlm_ui.records import SelectionRule
+from synthvlm_ui.service.caption_desk import CaptionDesk, command_line
+from synthvlm_ui.service.curation_desk import CurationDesk
+from synthvlm_ui.service.devices import default_device
+from synthvlm_ui.service.export_desk import ExportDesk
+from synthvlm_ui.service.generation_desk import GenerationDesk
+from synthvlm_ui.service.job_desk import JobDesk
+from synthvlm_ui.service.scoring_desk import ScoringDesk
+from synthvlm_ui.store import Workspace
+
+_NAMED_PACKAGES = ("torch", "diffusers", "transformers", "open_clip_torch", "gradio", "scikit-image", "numpy")
+
+
+class Studio:
+    """One open workspace and its desks: captions, generation, scoring, curation, exports, jobs."""
+
+    def __init__(self, workspace: Workspace, actor: str = "local") -> None:
+        self.workspace = workspace
+        self._refreshing = threading.Lock()
+        self.jobs = JobDesk(workspace)
+        self.captions = CaptionDesk(workspace, self._candidates_per_caption)
+        self.generation = GenerationDesk(workspace, self.captions, self.jobs)
+        self.scoring = ScoringDesk(workspace, self.jobs)
+        self.curation = CurationDesk(workspace, actor)
+        self.exports = ExportDesk(workspace)
+
+    @classmethod
+    def open(cls, workspace: Path | str, *, actor: str = "local", read_only: bool = False) -> Studio:
+        """Opens or creates a workspace. Raises: WorkspaceError."""
+        return cls(Workspace.open(Path(workspace), create=not read_only, read_only=read_only), actor)
+
+    def close(self) -> None:
+        self.workspace.close()
+
+    def refresh(self) -> bool:
+        """Takes in new shards, scores and decisions, also other processes'; returns whether anything changed."""
+        with self._refreshing:
+            return self.workspace.columns.refresh()
+
+    def info(self) -> dict[str, Any]:
+        """Versions, device, back ends and counts."""
+        self.refresh()
+        versions = {"synthvlm_ui": synthvlm_ui.__version__, "python": platform.python_version()}
+        for name in _NAMED_PACKAGES:
+            try:
+                versions[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                versions[name] = "not installed"
+        captions = sum(self.workspace.captions.count(name) for name in self.workspace.captions.datasets())
+        return {"versions": versions, "device": default_device(), "backends": list_backends(),
+                "counts": {"captions": captions, "candidates": self.workspace.columns.n},
+                "workspace": str(self.workspace.root)}
+
+    def summary(self) -> dict[str, Any]:
+        """What there is, for the head of every page."""
+        self.refresh()
+        columns = self.workspace.columns
+        datasets = []
+        for name in self.workspace.captions.datasets():
+            mask = (columns.dataset_code == columns.datasets.index(name) if name in columns.datasets
+                    else np.zeros(columns.n, dtype=bool))
+            made = int(mask.sum())
+            scored = int(np.isfinite(columns.score("clip_cosine")[mask]).sum()) if made else 0
+            datasets.append({"name": name, "captions": self.workspace.captions.count(name), "candidates": made,
+                             "failed": made - int(columns.ok[mask].sum()), "scored": scored})
+        return {"datasets": datasets, "selections": self.workspace.selections.names(),
+                "jobs_running": self.jobs.running(), "version": columns.version, "problems": list(columns.problems),
+                "read_only": self.workspace.read_only}
+
+    def _candidates_per_caption(self, dataset: str) -> Counter[str]:
+        columns = self.workspace.columns
+        if dataset not in columns.datasets:
+            return Counter()
+        rows = np.flatnonzero((columns.dataset_code == columns.datasets.index(dataset)) & columns.ok)
+        codes, counts = np.unique(columns.caption_code[rows], return_counts=True)
+        return Counter({columns.caption_id(int(code)): int(count) for code, count in zip(codes, counts, strict=True)})
+
+
+__all__ = ["DEFAULT_GENERATOR", "DEFAULT_SCORERS", "SelectionRule", "Studio", "command_line"]

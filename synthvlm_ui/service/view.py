@@ -1,0 +1,98 @@
+"""One dataset's rows of the columns, and a rule resolved against them: what pages and histograms are cut from.
+
+Knows no journal and no file. Orders are exact and stable: ties go by candidate id.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthvlm_ui.errors import BadSetting
+from synthvlm_ui.selection import Resolved
+from synthvlm_ui.store import CandidateColumns
+
+SHOWN = ("kept", "dropped", "all", "undecided", "keep", "reject", "failed")
+ORDERS = ("combined", "clip_cosine", "ssim", "newest", "caption")
+
+
+@dataclass
+class View:
+    """Shapes: ``rows`` (N,) ordinals in the workspace; every column (N,); ``resolved.ordinals`` index into the N rows."""
+
+    version: int
+    rows: NDArray[np.int64]
+    columns: Mapping[str, NDArray[Any]]
+    resolved: Resolved
+    orders: dict[tuple[str, str], NDArray[np.int64]] = field(default_factory=dict)
+
+    @cached_property
+    def kept(self) -> NDArray[np.bool_]:
+        mask = np.zeros(len(self.rows), dtype=bool)
+        mask[self.resolved.ordinals] = True
+        return mask
+
+    @cached_property
+    def total(self) -> int:
+        return int(self.columns["ok"].sum())
+
+
+def dataset_columns(columns: CandidateColumns, dataset: str) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+    """The ordinals of a dataset's candidates, and its part of every column."""
+    names = ("candidate_id", "caption_code", "ok", "verdict", "seed", "repeat")
+    if dataset not in columns.datasets:
+        empty = np.zeros(0, dtype=np.int64)
+        return empty, {name: getattr(columns, name)[:0] for name in names} | {
+            name: columns.score(name)[:0] for name in columns.score_columns()}
+    rows = np.flatnonzero(columns.dataset_code == columns.datasets.index(dataset))
+    part = {name: getattr(columns, name)[rows] for name in names}
+    part |= {name: columns.score(name)[rows] for name in columns.score_columns()}
+    return rows, part
+
+
+def order_of(view: View, show: str, order: str) -> NDArray[np.int64]:
+    """The rows to show, in order. Raises: BadSetting for an unknown choice."""
+    if show not in SHOWN:
+        raise BadSetting(f"cannot show {show!r}", fix=f"Choose one of {', '.join(SHOWN)}.")
+    if order not in ORDERS:
+        raise BadSetting(f"cannot order by {order!r}", fix=f"Choose one of {', '.join(ORDERS)}.")
+    if (show, order) not in view.orders:
+        rows = np.flatnonzero(_mask(view, show))
+        view.orders[show, order] = rows[_ranking(view, rows, order)]
+    return view.orders[show, order]
+
+
+def _mask(view: View, show: str) -> NDArray[np.bool_]:
+    ok, verdict = view.columns["ok"], view.columns["verdict"]
+    if show == "kept":
+        return view.kept
+    if show == "dropped":
+        return ok & ~view.kept
+    if show == "failed":
+        return np.logical_not(ok)
+    decided = {"all": ok, "undecided": ok & (verdict == 0), "keep": ok & (verdict > 0), "reject": ok & (verdict < 0)}
+    return np.asarray(decided[show])
+
+
+def _ranking(view: View, rows: NDArray[np.int64], order: str) -> NDArray[np.int64]:
+    ids = view.columns["candidate_id"][rows]
+    if order == "newest":
+        return np.lexsort((ids, -rows))
+    if order == "caption":
+        return np.lexsort((ids, view.columns["repeat"][rows], view.columns["caption_code"][rows]))
+    missing = np.full(len(view.rows), np.nan, dtype=np.float32)
+    values = view.resolved.combined if order == "combined" else view.columns.get(order, missing)
+    descending = np.where(np.isnan(values[rows]), -np.inf, values[rows])
+    return np.lexsort((ids, -descending))
+
+
+def number(value: Any) -> float | None:
+    """A float for JSON: None where the score is missing, rounded to what float32 holds."""
+    plain = float(value)
+    return None if math.isnan(plain) else round(plain, 6)

@@ -1,0 +1,57 @@
+"""The worker process: ``python -m synthvlm_ui.service.worker --workspace DIR --device cpu``.
+
+Joins the queue of one device (jobs) to what a job of each kind does (the *_job modules). Started detached by whoever
+queues a job; keeps its models warm and leaves when there has been nothing to do for a while.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from synthvlm_ui.config import WORKER_IDLE_S, environment
+from synthvlm_ui.jobs import JobContext, Worker
+from synthvlm_ui.store import Workspace
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serves the queue until idle."""
+    parser = argparse.ArgumentParser(prog="python -m synthvlm_ui.service.worker", description=__doc__)
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args(arguments)
+    workspace = Workspace.open(options.workspace, create=False)
+    handlers = _Handlers(workspace, options.device)
+    idle_s = float(environment("WORKER_IDLE_S", str(WORKER_IDLE_S)))
+    Worker(workspace.paths.jobs, options.device, {"generate": handlers.generate, "score": handlers.score}, idle_s).run()
+
+
+class _Handlers:
+    """One method per kind of job; the engines, and with them torch, are imported by the first job that needs them."""
+
+    def __init__(self, workspace: Workspace, device: str) -> None:
+        self._workspace, self._device = workspace, device
+        self._engines: Any = None
+
+    def generate(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.generate_job import run_generate
+
+        return run_generate(context, self._workspace, self._load())
+
+    def score(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.score_job import run_score
+
+        return run_score(context, self._workspace, self._load())
+
+    def _load(self) -> Any:
+        if self._engines is None:
+            from synthvlm_ui.service.engines import Engines
+
+            self._engines = Engines(self._device)
+        return self._engines
+
+
+if __name__ == "__main__":
+    main()
