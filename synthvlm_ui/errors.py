@@ -9,7 +9,7 @@
     - UnknownName                 a dataset, generator, scorer, selection, job, format or candidate that is not there
     - BadSetting                  a number or option outside what the engine can do
     - WorkspaceError              not a workspace, written by a newer version, read-only, or in use
-    - ModelUnavailable            weights that cannot be had: no network, gated, missing, no model directory, missing extra
+    - ModelUnavailable            weights that cannot be had: no network, gated, missing, or no extra
     - DiskFull                    no room left where the workspace lives
   + Failure                       exit code 1: the request was right and the work broke
     - WorkerDied                  the process that did the work is gone

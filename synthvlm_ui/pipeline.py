@@ -1,8 +1,8 @@
 """The stages in order, over one chunk or one shard: draw -> score -> encode -> write.
 
-This is the table of contents of the program. It joins rooms and is given everything it works with: an open workspace, a
-plan, loaded engines. It does not know jobs, processes, screens or command lines, so any executor can call it, and twice:
-a chunk whose shard exists is done.
+This is the table of contents of the program. It joins rooms and is given everything it works with: an open workspace,
+a plan, loaded engines. It does not know jobs, processes, screens or command lines, so any executor can call it, and
+twice: a chunk whose shard exists is done.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def make_chunk(workspace: Workspace, plan: Plan, chunk: int, generator: ImageGen
         return ChunkReport(finished=False)
     for scores in collected:
         if scores.ids:
-            workspace.scores.write(plan.dataset, shard, scores.scorer, scores.ids, scores.columns(), scores.embeddings())
+            workspace.scores.write(
+                plan.dataset, shard, scores.scorer, scores.ids, scores.columns(), scores.embeddings())
     workspace.shards.write(plan.dataset, shard, members)
     failed = sum(member.candidate.status == "failed" for member in members)
     return ChunkReport(len(members) - failed, failed, len(planned) - len(todo))

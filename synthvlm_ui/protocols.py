@@ -105,6 +105,6 @@ class Progress(Protocol):
 
 
 class Executor(Protocol):
-    """Runs chunk numbers of one planned job somewhere; running a chunk twice is safe (the renamed shard is the ledger)."""
+    """Runs chunk numbers of one planned job; running a chunk twice is safe (the renamed shard is the ledger)."""
 
     def run(self, chunks: Sequence[int], progress: Progress) -> None: ...

@@ -59,5 +59,6 @@ def _problem(candidate: Candidate, result: UInt8Image | Exception) -> str:
     if result.dtype != np.uint8 or result.ndim != 3 or result.shape[2] != 3:
         return f"the engine returned {result.dtype} {result.shape} instead of an RGB image"
     if result.shape[:2] != (candidate.height, candidate.width):
-        return f"the engine returned {result.shape[1]}x{result.shape[0]} px instead of {candidate.width}x{candidate.height}"
+        height, width = result.shape[:2]
+        return f"the engine returned {width}x{height} px instead of {candidate.width}x{candidate.height}"
     return ""

@@ -1,7 +1,7 @@
 """Pixels to bytes: lossless WebP, PNG or JPEG with the generation facts inside the file, and WebP thumbnails.
 
-Knows no directory. The facts sit in EXIF UserComment (WebP, JPEG) and in a text chunk "synthvlm" (PNG), as JSON, so that
-a file that has left its workspace still says how it was made.
+Knows no directory. The facts sit in EXIF UserComment (WebP, JPEG) and in a text chunk "synthvlm" (PNG), as JSON, so
+that a file that has left its workspace still says how it was made.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ _EXIF_IFD = 0x8769
 _USER_COMMENT = 0x9286
 _SOFTWARE = 0x0131
 _ASCII = b"ASCII\0\0\0"
-_FACTS = ("id", "dataset", "caption_id", "caption", "prompt_template", "prompt", "negative_prompt", "generator", "model",
-          "revision", "sampler", "num_inference_steps", "guidance_scale", "width", "height", "run_seed", "repeat", "seed")
+_LEFT_OUT = frozenset({"created", "status", "error_message"})  # of the run, not of the picture
 
 
 def encode_image(pixels: UInt8Image, candidate: Candidate, image_format: str = "webp") -> bytes:
@@ -32,7 +31,7 @@ def encode_image(pixels: UInt8Image, candidate: Candidate, image_format: str = "
     Shapes: (height, width, 3) uint8.
     """
     row = candidate.to_json()
-    facts = json.dumps({name: row[name] for name in _FACTS}, ensure_ascii=True)
+    facts = json.dumps({name: row[name] for name in row if name not in _LEFT_OUT}, ensure_ascii=True)
     image, buffer = Image.fromarray(np.ascontiguousarray(pixels), "RGB"), io.BytesIO()
     if image_format == "png":
         chunks = PngImagePlugin.PngInfo()

@@ -16,7 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthvlm_ui.errors import BadSetting, CorruptData, EmptyInput
-from synthvlm_ui.records import Caption, Candidate, GenerationRequest, GenerationSettings, GeneratorInfo, seed_of, short_hash
+from synthvlm_ui.records import (
+    Candidate,
+    Caption,
+    GenerationRequest,
+    GenerationSettings,
+    GeneratorInfo,
+    seed_of,
+    short_hash,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class CurationDesk:
                 "items": [self._item(view, int(row)) for row in chosen]}
 
     def candidate(self, candidate_id: str) -> dict[str, Any]:
-        """Every fact of one candidate: how it was made, its scores and what they depend on, its verdict, its siblings."""
+        """Every fact of one candidate: how it was made, its scores and their settings, its verdict, its siblings."""
         columns, ordinal = self._workspace.columns, self._ordinal(candidate_id)
         candidate = columns.candidate(ordinal)
         siblings = np.flatnonzero(columns.caption_code == columns.caption_code[ordinal])

@@ -1,4 +1,4 @@
-"""The loaded engines of one worker process: kept warm between jobs, one generator and one set of scorers at a time.
+"""The loaded engines of one worker process, kept warm between jobs: one generator at a time, and the scorers.
 
 Lives only in workers. Does not know jobs; loading a second generator lets go of the first, since a card seldom holds two.
 """

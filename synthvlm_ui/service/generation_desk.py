@@ -105,9 +105,8 @@ class GenerationDesk:
     def _check(self, settings: GenerationSettings) -> GeneratorFacts:
         facts = next((f for f in list_generators() if f.name == settings.generator), None)
         facts = facts or GeneratorFacts.of_custom(settings.generator)
-        counts = {"images_per_caption": settings.images_per_caption, "num_inference_steps": settings.num_inference_steps,
-                  "batch_size": settings.batch_size, "chunk_images": settings.chunk_images}
-        for name, value in counts.items():
+        for name in ("images_per_caption", "num_inference_steps", "batch_size", "chunk_images"):
+            value = getattr(settings, name)
             if value is not None and not 1 <= value <= _MAX_IMAGES_PER_CAPTION:
                 raise BadSetting(f"{name} is {value}", where=f"--{name.replace('_', '-')}",
                                  fix=f"Give a whole number from 1 to {_MAX_IMAGES_PER_CAPTION}.")

@@ -87,7 +87,7 @@ class JobDesk:
             raise self._directory.error(summary.id) or Failure(summary.message or "the job failed", where=summary.id)
 
     def _wake(self, device: str) -> None:
-        command = [sys.executable, "-m", "synthvlm_ui.service.worker", "--workspace", str(self._workspace.root.resolve()),
-                   "--device", device]
+        command = [sys.executable, "-m", "synthvlm_ui.service.worker",
+                   "--workspace", str(self._workspace.root.resolve()), "--device", device]
         path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
         ensure_worker(self._workspace.paths.jobs, device, command, env={**os.environ, "PYTHONPATH": path})

@@ -1,7 +1,7 @@
-"""What can be seen of a chunk while it is being made: files in the job directory, written by the worker, read by anyone.
+"""What can be seen of a chunk while it is being made: files in the job directory, written by the worker.
 
-Knows neither jobs nor shards. Nothing here is truth: when the chunk's shard is written its pictures are read from there,
-and the files of the running chunk are dropped.
+Knows neither jobs nor shards. Nothing here is truth: when the chunk's shard is written its pictures are read from
+there, and the files of the running chunk are dropped.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ ORDERS = ("combined", "clip_cosine", "ssim", "newest", "caption")
 
 @dataclass
 class View:
-    """Shapes: ``rows`` (N,) ordinals in the workspace; every column (N,); ``resolved.ordinals`` index into the N rows."""
+    """Shapes: ``rows`` (N,) ordinals in the workspace; every column (N,); ``resolved.ordinals`` index these rows."""
 
     version: int
     rows: NDArray[np.int64]
