@@ -55,7 +55,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Train the asked-for parts in order."""
     arguments = parse_arguments(argv)
-    from synthvlm_ui.miniature import loop, tokens
+    from synthvlm_ui.miniature import corpora, loop, tokens
 
     if arguments.threads:
         import torch
@@ -66,6 +66,8 @@ def main(argv: list[str] | None = None) -> None:
         options["steps"] = arguments.steps
     arguments.out.mkdir(parents=True, exist_ok=True)
     tokens.write_vocabulary(arguments.out / "vocabulary.json")
+    if not (arguments.out / "corpora.json").exists():
+        corpora.write_digests(arguments.out / "corpora.json")
     for part in (arguments.only,) if arguments.only else PARTS:
         recipe = build_recipe(part, arguments.out, options)
         loop.train(

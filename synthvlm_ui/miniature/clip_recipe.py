@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.miniature import tokens, words
 from synthvlm_ui.miniature.contrasts import KINDS, contrast, possible
 from synthvlm_ui.miniature.corpora import sample_scene
@@ -57,7 +58,7 @@ class ClipRecipe:
 
     name = "clip"
 
-    def __init__(self, seed: int = 0, steps: int = 1500, batch: int = 256, device: str = "cpu") -> None:
+    def __init__(self, seed: int = 0, steps: int = 500, batch: int = 256, device: str = "cpu") -> None:
         self.seed, self.steps, self.batch, self.device = seed, steps, batch, device
         torch.manual_seed(seed)
         self.model = build_clip().to(device).train()
@@ -96,8 +97,6 @@ class ClipRecipe:
 
 def build_clip() -> Any:
     """The untrained open_clip model of `MODEL`."""
-    from synthvlm_ui.backends import torchvision_ops
-
     torchvision_ops.ensure_importable()
     from open_clip.model import CLIP
 

@@ -8,8 +8,10 @@ Knows nothing about models.
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -76,6 +78,22 @@ WORLD_REAL = Corpus("world-real", seed=1001, size=100_000)
 WORLD_SKEWED = Corpus("world-skewed", seed=1002, size=20_000, skewed=True)
 WORLD_HELDOUT = Corpus("world-heldout", seed=1003, size=4_000, heldout=True)
 CORPORA: tuple[Corpus, ...] = (WORLD_REAL, WORLD_SKEWED, WORLD_HELDOUT)
+
+
+def write_digests(path: Path) -> None:
+    """Publish seed, size and hashes of the corpora as JSON; "first_300" is what tests check."""
+    published: dict[str, object] = {
+        corpus.name: {
+            "seed": corpus.seed,
+            "rows": corpus.size,
+            "sha256": corpus.digest(),
+            "sha256_first_300": corpus.digest(300),
+        }
+        for corpus in CORPORA
+    }
+    pixels = b"".join(WORLD_REAL.row(i).pixels().tobytes() for i in range(64))
+    published["pixels_sha256_first_64_of_world_real"] = hashlib.sha256(pixels).hexdigest()
+    path.write_text(json.dumps(published, indent=1) + "\n", "utf-8")
 
 
 def sample_scene(rng: np.random.Generator, skewed: bool = False) -> Scene:

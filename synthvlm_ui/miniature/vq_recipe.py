@@ -34,7 +34,7 @@ class TokenizerRecipe:
     name = "vq"
 
     def __init__(
-        self, seed: int = 0, steps: int = 2400, batch: int = 96, device: str = "cpu",
+        self, seed: int = 0, steps: int = 1700, batch: int = 96, device: str = "cpu",
         config: TokenizerConfig | None = None,
     ) -> None:  # fmt: skip
         self.seed, self.steps, self.batch, self.device = seed, steps, batch, device

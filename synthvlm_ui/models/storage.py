@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from synthvlm_ui.errors import ModelUnavailable
+from synthvlm_ui.models.masked_generator import GeneratorConfig, MaskedGenerator
 from synthvlm_ui.models.vq_tokenizer import PictureTokenizer, TokenizerConfig
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -38,6 +39,21 @@ def load_tokenizer(directory: Path) -> PictureTokenizer:
     model = PictureTokenizer(TokenizerConfig(**config))
     tensors.pop("codebook", None)
     return _fill(model, tensors, directory)
+
+
+def save_generator(model: MaskedGenerator, out: Path) -> None:
+    """Write a generator."""
+    write(out, "masked-generator", asdict(model.config), dict(model.state_dict()))
+
+
+def load_generator(directory: Path) -> MaskedGenerator:
+    """Read a generator in evaluation mode.
+
+    Raises:
+        ModelUnavailable: the directory holds no generator.
+    """
+    config, tensors = read(directory, "masked-generator")
+    return _fill(MaskedGenerator(GeneratorConfig(**config)), tensors, directory)
 
 
 def write(out: Path, kind: str, config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:

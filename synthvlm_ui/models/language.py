@@ -1,0 +1,119 @@
+"""The frozen language model: writes captions and encodes the generator's text.
+
+One model has both roles, as in Synth2. Knows nothing about pictures or training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from synthvlm_ui.errors import ModelUnavailable
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """Texts as the generator reads them.
+
+    Attributes:
+        states: (N, length, width) float32, hidden states of the frozen model.
+        mask: (N, length) bool, False on padding.
+        truncated: (N,) bool, True where the text was longer than `length` tokens.
+    """
+
+    states: Tensor
+    mask: Tensor
+    truncated: Tensor
+
+    def repeat(self, count: int) -> EncodedText:
+        """The same single text `count` times."""
+        return EncodedText(
+            self.states.expand(count, -1, -1), self.mask.expand(count, -1), self.truncated.expand(count)
+        )
+
+
+class LanguageModel:
+    """A causal LM and its tokenizer, never trained further.
+
+    Args:
+        network: a transformers causal LM.
+        tokenizer: its fast tokenizer, which adds the start token itself.
+        length: tokens per encoded text; fixed, so that a text's states do not depend on its batch.
+    """
+
+    def __init__(self, network: Any, tokenizer: Any, length: int = 28) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.length = length
+
+    @property
+    def state_width(self) -> int:
+        """Channels of the encoded states: word embedding and last hidden state side by side."""
+        return 2 * int(self.network.config.hidden_size)
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> EncodedText:
+        """Hidden states of texts, cut or padded on the right to `length` tokens.
+
+        The word embeddings are kept beside the last layer, because the last layer of a next-word
+        model says more about the word that follows than about the word itself.
+        """
+        ids, mask, truncated = self.tokenize(texts)
+        device = self.network.device
+        out = self.network.model(
+            input_ids=ids.to(device), attention_mask=mask.to(device), output_hidden_states=True,
+            use_cache=False,
+        )  # fmt: skip
+        states = torch.cat([out.hidden_states[0], out.hidden_states[-1]], dim=-1).float()
+        return EncodedText(states, mask.to(device), truncated.to(device))
+
+    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids (N, length) int64, mask (N, length) bool, truncated (N,) bool."""
+        rows = [self.tokenizer.encode(text) for text in texts]
+        pad = self.tokenizer.pad_token_id
+        ids = torch.full((len(rows), self.length), pad, dtype=torch.long)
+        for row, tokens in enumerate(rows):
+            kept = tokens[: self.length]
+            ids[row, : len(kept)] = torch.tensor(kept)
+        return ids, ids != pad, torch.tensor([len(tokens) > self.length for tokens in rows])
+
+    @torch.no_grad()
+    def write(self, count: int, seed: int, prefix: str = "", temperature: float = 1.0) -> list[str]:
+        """Sample `count` texts that start with `prefix`; the same seed gives the same texts."""
+        chance = torch.Generator().manual_seed(seed)
+        end = self.tokenizer.eos_token_id
+        start = [t for t in self.tokenizer.encode(prefix) if t != end]
+        ids = torch.tensor(start).repeat(count, 1)
+        done = torch.zeros(count, dtype=torch.bool)
+        while ids.shape[1] < self.length and not bool(done.all()):
+            logits = self.network(input_ids=ids.to(self.network.device), use_cache=False).logits
+            chances = (logits[:, -1].float().cpu() / temperature).softmax(-1)
+            drawn = torch.multinomial(chances, 1, generator=chance)
+            drawn[done] = end
+            ids = torch.cat([ids, drawn], dim=1)
+            done |= drawn[:, 0] == end
+        texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return [text.replace(" ,", ",").strip() for text in texts]
+
+
+def load_language_model(directory: Path, device: str = "cpu") -> LanguageModel:
+    """Read a language model saved by transformers, from a local directory only.
+
+    transformers imports torchvision; where that needs help, the caller gives it first.
+
+    Raises:
+        ModelUnavailable: the directory holds none.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        network = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable("no language model here", where=str(directory)) from error
+    return LanguageModel(network.to(device), tokenizer)

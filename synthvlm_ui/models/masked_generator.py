@@ -1,0 +1,142 @@
+"""The masked-token generator: predicts hidden picture tokens from visible ones and a text.
+
+A MUSE-style bidirectional transformer. Two by two tokens share one position, so that a
+256-token picture costs 64 positions; every token is still masked and predicted on its own.
+Knows nothing about pixels, sampling order or training.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from synthvlm_ui.models.language import EncodedText
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Sizes of a generator; `grid` tokens per row and column, folded `fold` by `fold`."""
+
+    codes: int = 1000
+    grid: int = 16
+    fold: int = 2
+    width: int = 192
+    layers: int = 6
+    heads: int = 4
+    text_width: int = 320
+    text_length: int = 28
+
+    @property
+    def tokens(self) -> int:
+        """Tokens per picture."""
+        return self.grid**2
+
+    @property
+    def mask_id(self) -> int:
+        """Input id that stands for a hidden token."""
+        return self.codes
+
+
+class GeneratorBlock(nn.Module):
+    """Attention from positions to positions and text, then a convolved MLP; pre-norm, residual."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention = nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.text_key_value = nn.Linear(width, 2 * width)
+        self.merge = nn.Linear(width, width)
+        self.norm_mlp = nn.LayerNorm(width)
+        # Neighbouring cells of a sprite constrain each other most; attention alone learns
+        # that slowly.
+        self.mix = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.rise = nn.Linear(width, 4 * width)
+        self.fall = nn.Linear(4 * width, width)
+
+    def forward(self, cells: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """cells (N, P, C), text (N, T, C), mask (N, 1, 1, P + T) bool -> (N, P, C)."""
+        query, key, value = self.query_key_value(self.norm_attention(cells)).chunk(3, -1)
+        text_key, text_value = self.text_key_value(text).chunk(2, -1)
+        query = self._split(query)
+        key = self._split(torch.cat([key, text_key], 1))
+        value = self._split(torch.cat([value, text_value], 1))
+        # Unit-length queries and keys keep the logits bounded at high learning rates.
+        query, key = functional.normalize(query, dim=-1) * 8, functional.normalize(key, dim=-1)
+        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=1.0)
+        cells = cells + self.merge(seen.transpose(1, 2).flatten(2))
+        hidden = self.norm_mlp(cells)
+        side = math.isqrt(cells.shape[1])
+        grid = hidden.transpose(1, 2).unflatten(2, (side, side))
+        hidden = hidden + self.mix(grid).flatten(2).transpose(1, 2)
+        return cells + self.fall(functional.relu(self.rise(hidden)).square())
+
+    def _split(self, states: Tensor) -> Tensor:
+        return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class MaskedGenerator(nn.Module):
+    """Transformer over folded picture tokens with a text prefix in every attention layer.
+
+    Args:
+        config: sizes; `grid` must be a multiple of `fold`.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, folded = config.width, config.fold**2
+        self.token = nn.Embedding(config.codes + 1, width // folded)
+        self.cell_in = nn.Linear(width, width)
+        side = config.grid // config.fold
+        self.position = nn.Parameter(0.3 * _sincos_positions(side, width))
+        self.text_in = nn.Linear(config.text_width, width)
+        self.text_norm = nn.LayerNorm(width)
+        self.text_position = nn.Parameter(torch.randn(config.text_length, width) * 0.1)
+        self.blocks = nn.ModuleList(GeneratorBlock(width, config.heads) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(width)
+        self.heads = nn.ModuleList(nn.Linear(width, config.codes) for _ in range(folded))
+        for block in self.blocks:
+            nn.init.zeros_(block.merge.weight)
+            nn.init.zeros_(block.fall.weight)
+
+    def forward(self, tokens: Tensor, text: EncodedText) -> Tensor:
+        """Logits (N, tokens, codes), row-major, for token ids (N, tokens) with `mask_id` where hidden."""
+        cells = self.cells(tokens, text)
+        logits = torch.stack([head(cells) for head in self.heads], dim=2)
+        return self.unfold(logits)
+
+    def cells(self, tokens: Tensor, text: EncodedText) -> Tensor:
+        """Final states (N, positions, width); `heads` turn them into logits of the folded tokens."""
+        cells = self.cell_in(self.token(self.fold(tokens)).flatten(2)) + self.position
+        prefix = self.text_norm(self.text_in(text.states)) + self.text_position
+        seen = torch.cat([torch.ones_like(cells[:, :, 0], dtype=torch.bool), text.mask], 1)
+        for block in self.blocks:
+            cells = block(cells, prefix, seen[:, None, None])
+        return self.norm(cells)
+
+    def fold(self, tokens: Tensor) -> Tensor:
+        """(N, tokens) row-major -> (N, positions, fold * fold)."""
+        side, fold = self.config.grid // self.config.fold, self.config.fold
+        split = tokens.reshape(-1, side, fold, side, fold).transpose(2, 3)
+        return split.reshape(len(tokens), side * side, fold * fold)
+
+    def unfold(self, folded: Tensor) -> Tensor:
+        """(N, positions, fold * fold, C) -> (N, tokens, C) row-major; inverse of `fold`."""
+        side, fold = self.config.grid // self.config.fold, self.config.fold
+        split = folded.reshape(-1, side, side, fold, fold, folded.shape[-1]).transpose(2, 3)
+        return split.reshape(len(folded), self.config.tokens, folded.shape[-1])
+
+
+def _sincos_positions(side: int, width: int) -> Tensor:
+    """Two-dimensional sine-cosine positions, (side * side, width)."""
+    rates = 1 / 100 ** (torch.arange(width // 4) / (width // 4))
+    angles = torch.arange(side).unsqueeze(1) * rates
+    wave = torch.cat([angles.sin(), angles.cos()], 1)
+    rows = wave[:, None].expand(side, side, -1)
+    columns = wave[None].expand(side, side, -1)
+    return torch.cat([rows, columns], -1).reshape(side * side, width)
