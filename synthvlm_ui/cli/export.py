@@ -19,13 +19,16 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--format", required=True, metavar="FORMAT", help="such as llava; a wrong name lists them all")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: a folder of the workspace")
     parser.add_argument("--rejects", action="store_true", help="also write what the selection dropped, as rejects")
+    parser.add_argument("--overwrite", action="store_true", help="replace an export that stands in DIR already")
     parser = commands.add("validate", _validate, "check exported files and count what is wrong", read_only=True)
     parser.add_argument("path", type=Path, metavar="PATH")
     parser.add_argument("--format", required=True, metavar="FORMAT", help="format to check against")
 
 
 def _export(options: argparse.Namespace, studio: Studio, output: Output) -> None:
-    outcome = studio.exports.run(options.selection, options.format, options.out, rejects=options.rejects)
+    outcome = studio.exports.run(
+        options.selection, options.format, options.out, rejects=options.rejects, overwrite=options.overwrite
+    )
     output.result(outcome, [
         f"wrote {outcome['written']} pairs to {outcome['out']}", f"manifest sha256 {outcome['manifest_sha256']}"
     ])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from synthvlm_ui.cli.following import counts, follow
 from synthvlm_ui.cli.output import Output, duration
-from synthvlm_ui.cli.parser import Commands, Parser, at_least, number, scorers, share
+from synthvlm_ui.cli.parser import Commands, Parser, at_least, number, scorers
 from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS
 from synthvlm_ui.records import GenerationSettings
 
@@ -28,8 +28,8 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--clip-model", default="miniature", metavar="NAME",
                         help="CLIP model of the clip scorer (default: miniature)")
     parser.add_argument("--limit", type=at_least(1), metavar="N", help="draw for the first N captions only")
-    parser.add_argument("--worker", type=share, metavar="I/N",
-                        help="do only the I-th of N equal shares, counted from 0, as in a Slurm array")
+    parser.add_argument("--worker", metavar="I/N",
+                        help="do only the I-th of N equal shares, counted from 1, as in a Slurm array")
     parser.add_argument("--executor", choices=("local",), default="local", help="where to run (default: local)")
     parser.add_argument("--detach", action="store_true", help="print the job's id and do not wait for it")
 
@@ -65,6 +65,8 @@ def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> No
         f"{estimate['images']} images, about {duration(estimate['seconds'])} and {estimate['bytes'] / 1e6:.1f} MB"
         + ("" if estimate["measured"] else " (not measured on this machine yet)")
     )
+    if not estimate["fits"]:
+        output.note("that is more than the disk has left: the job will pause until there is room")
     job_id = studio.generation.start(
         settings, **chosen, scorers=options.scorers, clip_model=options.clip_model, worker=options.worker
     )

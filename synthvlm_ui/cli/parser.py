@@ -117,16 +117,6 @@ def scorers(text: str) -> tuple[str, ...]:
     return () if text.strip().lower() == "none" else names(text)
 
 
-def share(text: str) -> tuple[int, int]:
-    """The type of --worker I/N: worker I of N, counted from 0."""
-    index, slash, count = text.partition("/")
-    if not slash or not index.isdigit() or not count.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not I/N, such as 0/4")
-    if not int(index) < int(count):
-        raise argparse.ArgumentTypeError(f"worker {index} of {count}: workers are counted from 0 to {int(count) - 1}")
-    return int(index), int(count)
-
-
 def mapping(text: str) -> dict[str, str]:
     """The type of --map: ``caption=COLUMN,id=COLUMN,image=COLUMN``."""
     result: dict[str, str] = {}

@@ -33,7 +33,7 @@ def _score(options: argparse.Namespace, studio: Studio, output: Output) -> None:
         options.dataset, scorers=options.scorers, clip_model=options.clip_model, rescore=options.rescore
     )
     outcome = counts(follow(studio, job_id, output), RESULT_KEYS)
-    outcome.setdefault("metrics", {})
+    outcome["metrics"] = studio.scoring.metrics(options.dataset)
     output.result(outcome, _lines(outcome))
 
 
