@@ -20,7 +20,7 @@ START_PATIENCE_S = 2.0
 
 
 def follow(jobs: JobDirectory, id: str, on_update: Callable[[JobSummary], None], poll_s: float = 0.2, *,
-           ensure: Callable[[], object] | None = None) -> JobSummary:
+           ensure: Callable[[], object] | None = None, patience_s: float = START_PATIENCE_S) -> JobSummary:
     """Blocks until the job has ended (done, failed, stopped or crashed) and tells ``on_update`` of every change.
 
     ``ensure`` starts a worker; it is called when the job waits and its device has none.
@@ -41,7 +41,7 @@ def follow(jobs: JobDirectory, id: str, on_update: Callable[[JobSummary], None],
         else:
             now_s = time.monotonic()
             absent_since_s = now_s if absent_since_s is None else absent_since_s
-            if now_s - absent_since_s >= START_PATIENCE_S or (ensure and tries == 0):
+            if now_s - absent_since_s >= patience_s or (ensure and tries == 0):
                 if tries >= START_TRIES or (ensure is None and tries >= 1):
                     raise _no_worker(jobs, summary)
                 tries, absent_since_s = tries + 1, None

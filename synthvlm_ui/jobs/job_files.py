@@ -142,4 +142,6 @@ class JobFiles:
         self._stop_file.unlink(missing_ok=True)
 
     def log(self, text: str) -> None:
-        json_files.append_line(self.log_file, f"{now()} {text}")
+        """Adds a line with the time; a full disk costs the line, not the job."""
+        with contextlib.suppress(OSError):
+            json_files.append_line(self.log_file, f"{now()} {text}")

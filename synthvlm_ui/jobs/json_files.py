@@ -87,6 +87,8 @@ def append_line(path: Path, line: str) -> None:
 
 def tail(path: Path, lines: int) -> list[str]:
     """The last lines of a text file that may be long; [] when there is none."""
+    if lines <= 0:
+        return []
     try:
         with open(path, "rb") as stream:
             end = stream.seek(0, os.SEEK_END)
@@ -99,7 +101,7 @@ def tail(path: Path, lines: int) -> list[str]:
                 window *= 4
     except FileNotFoundError:
         return []
-    return found.decode("utf-8", errors="replace").splitlines()[-lines:] if lines > 0 else []
+    return found.decode("utf-8", errors="replace").splitlines()[-lines:]
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

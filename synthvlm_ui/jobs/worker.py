@@ -109,10 +109,10 @@ class Worker:
             ending = self._handle(files, writer)
         finally:
             last = writer.close()
+        files.log(f"{ending['state']}: {ending['message']}")
         with files.changing():
             files.write_status(dataclasses.replace(last, eta_s=None, ended=now(), **ending))
             files.clear_stop()
-        files.log(f"{ending['state']}{': ' + ending['message'] if ending.get('message') else ''}")
 
     def _claim(self, files: JobFiles) -> JobStatus | None:
         """None when the job was stopped since it was seen in the queue."""
