@@ -1,0 +1,89 @@
+"""The combined score and the one total order of candidates that follows from it.
+
+Knows no threshold and no verdict. Every step is exact under a change of the order of rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthvlm_ui.records import SelectionRule
+from synthvlm_ui.selection.columns import Columns, rank_of, require, size_of
+from synthvlm_ui.selection.presets import ssim_column
+
+# Sums over fixed-point integers do not depend on the order of rows, as sums of floats would: 2**-30 is far below what
+# float32 resolves, and a million values below 64 stay inside int64.
+_FIXED_POINT = 2.0**30
+
+
+def combined_score(rule: SelectionRule, columns: Columns) -> NDArray[np.float32]:
+    """clip_scale * clip_cosine + ssim_weight * ssim, (N,) float32; NaN where a term is.
+
+    A term of weight 0 is left out, and its column need not be there. With ``normalise`` each term is a z-score over
+    the candidates that have it. Raises: BadSetting naming a missing column.
+    """
+    total = np.zeros(size_of(columns), np.float32)
+    for _, term in _terms(rule, columns):
+        total += term
+    return total
+
+
+def variance_share(rule: SelectionRule, columns: Columns) -> dict[str, float]:
+    """Each term's variance as a fraction of their sum: which term decides the order. All 0 when nothing varies."""
+    variances = {}
+    for name, term in _terms(rule, columns):
+        finite = term[np.isfinite(term)]
+        variances[name] = float(np.var(finite, dtype=np.float64)) if len(finite) else 0.0
+    whole = sum(variances.values())
+    return {name: variance / whole if whole else 0.0 for name, variance in variances.items()}
+
+
+def keys_of(score: NDArray[np.float32], columns: Columns) -> NDArray[np.uint64]:
+    """One number per row, higher is better and none twice: score descending, then candidate id ascending.
+
+    NaN comes after every number. Shapes: (N,) -> (N,).
+    """
+    # Adding 0.0 makes -0.0 equal to 0.0; flipping bits makes floats order like unsigned integers.
+    bits = (score + np.float32(0.0)).view(np.uint32)
+    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    ordered[np.isnan(score)] = 0
+    keys = ordered.astype(np.uint64)
+    keys <<= np.uint64(32)
+    keys |= ~rank_of(columns)
+    return keys
+
+
+def random_keys(seed: int, columns: Columns) -> NDArray[np.uint64]:
+    """Keys of a random order that depends on the seed and the set of ids only (PCG64 over the sorted ids)."""
+    rank = rank_of(columns)
+    shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(rank)).astype(np.uint64)
+    return shuffled[rank]
+
+
+def _terms(rule: SelectionRule, columns: Columns) -> list[tuple[str, NDArray[np.float32]]]:
+    terms = []
+    for name, weight in (("clip_cosine", rule.clip_scale), (ssim_column(rule.preset), rule.ssim_weight)):
+        if weight == 0:
+            continue
+        values = require(columns, name, f"the preset {rule.preset!r}").astype(np.float32, copy=False)
+        if rule.normalise:
+            values = _z_score(values)
+        terms.append((name, values * np.float32(weight)))
+    return terms
+
+
+def _z_score(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not len(finite):
+        return values
+    mean = _mean(finite)
+    deviation = _mean((finite - mean) ** 2) ** 0.5
+    if deviation == 0:
+        return values - np.float32(mean)
+    scaled: NDArray[np.float32] = ((values - mean) / deviation).astype(np.float32)
+    return scaled
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(np.rint(values * _FIXED_POINT).astype(np.int64).sum()) / _FIXED_POINT / len(values)
