@@ -1,4 +1,20 @@
 """The engines behind the plug points: one file per engine, found by name through the registry.
 
-Importing this package imports no engine; the registry opens one when it is asked for by name.
+Importing this package imports no engine; the registry opens one when it is created by name.
 """
+
+from synthvlm_ui.backends.generator_facts import GeneratorFacts
+from synthvlm_ui.backends.registry import (
+    create_embedder,
+    create_generator,
+    create_writer,
+    list_backends,
+    list_generators,
+    require_embedder,
+    require_generator,
+)
+
+__all__ = [
+    "GeneratorFacts", "create_embedder", "create_generator", "create_writer", "list_backends", "list_generators",
+    "require_embedder", "require_generator",
+]

@@ -1,0 +1,236 @@
+"""Names of engines and where they live: an explicit table, opened one entry at a time.
+
+Listing and requiring import no engine, so the browser's process can do both; only ``create_*`` does, in a worker.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from synthvlm_ui.backends.generator_facts import GeneratorFacts, Status, has_vq_layout, vq_facts
+from synthvlm_ui.backends.model_files import (
+    PIPELINE_INDEX,
+    cached_snapshot,
+    looks_like_hub_id,
+    probe_hub,
+    problem_of_pipeline,
+    read_json,
+)
+from synthvlm_ui.config import MINIATURE
+from synthvlm_ui.errors import BadSetting, ModelUnavailable, UnknownName
+from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator
+
+VQ_TOKENS = "synthvlm_ui.backends.vq_token_generator:VqTokenGenerator"
+DIFFUSERS = "synthvlm_ui.backends.diffusers_generator:DiffusersGenerator"
+OPEN_CLIP = "synthvlm_ui.backends.open_clip_embedder:OpenClipEmbedder"
+CLIP_CONFIG = "open_clip_config.json"
+
+# Presets of the Hub. Steps and size of sdxl are SynthVLM's own (60 steps, 1024 x 1024); the turbos need no guidance.
+PRESETS: dict[str, GeneratorFacts] = {
+    facts.name: facts
+    for facts in (
+        GeneratorFacts("sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "needs download",
+                       "as in SynthVLM; 7 GB, wants a card", 60, 5.0, 1024, licence="CreativeML Open RAIL++-M"),
+        GeneratorFacts("sdxl-turbo", "stabilityai/sdxl-turbo", "needs download",
+                       "one step; 7 GB, wants a card", 1, 0.0, 512, licence="Stability AI non-commercial"),
+        GeneratorFacts("sd-turbo", "stabilityai/sd-turbo", "needs download",
+                       "one step; 2.6 GB, some seconds per image on a processor", 1, 0.0, 512,
+                       licence="Stability AI non-commercial"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderEntry:
+    """An embedder by name: a directory of this repository, or a model of the Hub."""
+
+    name: str
+    note: str
+    directory: Path | None = None
+    hub_id: str = ""
+
+
+EMBEDDERS: dict[str, EmbedderEntry] = {
+    entry.name: entry
+    for entry in (
+        EmbedderEntry("miniature", "small world: only compares its own scenes", directory=MINIATURE / "clip"),
+        EmbedderEntry("ViT-B-32-quickgelu/openai", "as in SynthVLM and CLIPScore; 0.6 GB",
+                      hub_id="timm/vit_base_patch32_clip_224.openai"),
+        EmbedderEntry("ViT-L-14-336-quickgelu/openai", "LLaVA's vision tower; 1.7 GB, wants a card",
+                      hub_id="timm/vit_large_patch14_clip_336.openai"),
+    )
+}
+
+# Caption writers by name -> "module:Class".
+WRITERS: dict[str, str] = {}
+
+
+def list_generators() -> list[GeneratorFacts]:
+    """Every named generator, the embedded one first, with its status on this machine."""
+    return [vq_facts("miniature", MINIATURE), *(_with_status(facts) for facts in PRESETS.values())]
+
+
+def list_backends() -> dict[str, list[dict[str, str]]]:
+    """{"generators" | "embedders" | "writers": [{name, status, note}]} without importing any engine."""
+    return {
+        "generators": [{"name": f.name, "status": f.status, "note": f.note} for f in list_generators()],
+        "embedders": [{"name": e.name, "status": _embedder_status(e), "note": e.note} for e in EMBEDDERS.values()],
+        "writers": [{"name": name, "status": "ready", "note": ""} for name in WRITERS],
+    }
+
+
+def require_generator(name: str) -> None:
+    """Makes sure, within seconds, that this generator can be had. Raises: UnknownName, ModelUnavailable.
+
+    Asks the Hub only for a model that is not on this machine; downloads nothing.
+    """
+    _locate_generator(name)
+
+
+def create_generator(name_or_path: str, device: str = "auto") -> ImageGenerator:
+    """Loads a generator: a preset's name, a Hub id, or a local directory (diffusers pipeline or VQ parts).
+
+    Raises: UnknownName, ModelUnavailable, BadSetting when the device is not here, OutOfMemory.
+    """
+    directory, facts = _locate_generator(name_or_path)
+    from synthvlm_ui.backends.device import choose_device
+
+    device = choose_device(device)
+    if directory is not None and has_vq_layout(directory):
+        return cast(ImageGenerator, _open(VQ_TOKENS)(directory, device=device, name=name_or_path))
+    return cast(ImageGenerator, _open(DIFFUSERS)(directory or facts.model, device=device, name=name_or_path,
+                                                 preset=PRESETS.get(name_or_path)))
+
+
+def require_embedder(name: str) -> None:
+    """Makes sure, within seconds, that this embedder can be had. Raises: UnknownName, ModelUnavailable, BadSetting."""
+    _require_package("open_clip", "open_clip_torch")
+    entry = EMBEDDERS.get(name) or _custom_embedder(name)
+    if entry.directory is not None:
+        _check_clip_directory(entry)
+    elif entry.hub_id and cached_snapshot(entry.hub_id, CLIP_CONFIG) is None:
+        probe_hub(entry.hub_id, CLIP_CONFIG)
+
+
+def create_embedder(name: str, device: str = "auto") -> Embedder:
+    """Loads an embedder: a name of the table, "local-dir:PATH", "hf-hub:org/name" or open_clip's "MODEL/TAG".
+
+    Raises: UnknownName, ModelUnavailable, BadSetting.
+    """
+    require_embedder(name)
+    from synthvlm_ui.backends.device import choose_device
+
+    entry = EMBEDDERS.get(name) or _custom_embedder(name)
+    return cast(Embedder, _open(OPEN_CLIP)(name, directory=entry.directory, hub_id=entry.hub_id,
+                                           device=choose_device(device)))
+
+
+def create_writer(name: str) -> CaptionWriter:
+    """Loads a caption writer. Raises: UnknownName, ModelUnavailable."""
+    if name not in WRITERS:
+        raise UnknownName.of("caption writer", name, list(WRITERS))
+    return cast(CaptionWriter, _open(WRITERS[name])())
+
+
+def _open(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _locate_generator(name: str) -> tuple[Path | None, GeneratorFacts]:
+    """The directory (None: still to be downloaded) and facts of a generator that can be had."""
+    if name == "miniature":
+        if not has_vq_layout(MINIATURE):
+            raise ModelUnavailable("the small world's weights are not in this copy", where=str(MINIATURE),
+                                   fix="Fetch the repository whole, with its assets.")
+        return MINIATURE, vq_facts(name, MINIATURE)
+    if name in PRESETS or looks_like_hub_id(name):
+        return _locate_hub_pipeline(PRESETS.get(name) or GeneratorFacts.of_custom(name))
+    directory = Path(name).expanduser()
+    if not directory.is_dir():
+        if directory.exists() or len(directory.parts) > 1:
+            raise ModelUnavailable("no such model directory", where=name, fix="Give an existing directory or a Hub id.")
+        known = ["miniature", *PRESETS]
+        error = UnknownName.of("generator", name, known)
+        raise UnknownName(error.what, fix=f"{error.fix} Or give a Hub id (org/name) or a local directory.")
+    if not has_vq_layout(directory):
+        _check_pipeline_directory(directory)
+        _require_package("diffusers", "diffusers")
+    return directory, GeneratorFacts.of_custom(name)
+
+
+def _locate_hub_pipeline(facts: GeneratorFacts) -> tuple[Path | None, GeneratorFacts]:
+    _require_package("diffusers", "diffusers")
+    snapshot = cached_snapshot(facts.model, PIPELINE_INDEX)
+    if snapshot is not None and not problem_of_pipeline(snapshot):
+        return snapshot, facts
+    probe_hub(facts.model, PIPELINE_INDEX)
+    return None, facts
+
+
+def _check_pipeline_directory(directory: Path) -> None:
+    if not (directory / PIPELINE_INDEX).is_file():
+        raise ModelUnavailable(
+            f"neither a diffusers pipeline ({PIPELINE_INDEX}) nor a VQ token generator (lm/, vq/, generator/)",
+            where=str(directory), fix="Give the directory that holds one of them.")
+    problem = problem_of_pipeline(directory)
+    if problem:
+        raise ModelUnavailable(f"this pipeline cannot be loaded: {problem}", where=str(directory),
+                               fix="Save it whole with save_pretrained(..., safe_serialization=True).")
+
+
+def _check_clip_directory(entry: EmbedderEntry) -> None:
+    directory = cast(Path, entry.directory)
+    if not (directory / CLIP_CONFIG).is_file() or not any(directory.glob("*.safetensors")):
+        raise ModelUnavailable(f"no open_clip model ({CLIP_CONFIG} with *.safetensors)", where=str(directory),
+                               fix="Give an open_clip directory as local-dir:PATH, or a name of the table.")
+
+
+def _custom_embedder(name: str) -> EmbedderEntry:
+    scheme, colon, rest = name.partition(":")
+    if colon and scheme == "local-dir":
+        return EmbedderEntry(name, "local directory", directory=Path(rest).expanduser())
+    if colon and scheme == "hf-hub":
+        return EmbedderEntry(name, "Hugging Face Hub", hub_id=rest)
+    if Path(name).is_dir():
+        return EmbedderEntry(name, "local directory", directory=Path(name))
+    architecture, slash, tag = name.partition("/")
+    config = _open_clip_config(architecture)
+    if not (slash and tag and config):
+        error = UnknownName.of("embedder", name, list(EMBEDDERS))
+        raise UnknownName(error.what, fix=f"{error.fix} Or give local-dir:PATH, hf-hub:org/name or MODEL/TAG.")
+    if tag == "openai" and not config.get("quick_gelu"):
+        raise BadSetting(f"{architecture} has another activation than OpenAI's weights were trained with", where=name,
+                         fix=f"Use {architecture}-quickgelu/{tag}.")
+    return EmbedderEntry(name, "open_clip")
+
+
+def _open_clip_config(architecture: str) -> dict[str, Any]:
+    """open_clip's own config of an architecture, read without importing open_clip."""
+    spec = importlib.util.find_spec("open_clip")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        return read_json(Path(place) / "model_configs" / f"{architecture}.json")
+    return {}
+
+
+def _with_status(facts: GeneratorFacts) -> GeneratorFacts:
+    if importlib.util.find_spec("diffusers") is None:
+        return replace(facts, status="missing extra", note="pip install diffusers transformers")
+    snapshot = cached_snapshot(facts.model, PIPELINE_INDEX)
+    return replace(facts, status="ready") if snapshot is not None and not problem_of_pipeline(snapshot) else facts
+
+
+def _embedder_status(entry: EmbedderEntry) -> Status:
+    if importlib.util.find_spec("open_clip") is None:
+        return "missing extra"
+    where = entry.directory if entry.directory is not None else cached_snapshot(entry.hub_id, CLIP_CONFIG)
+    return "ready" if where is not None and any(where.glob("*.safetensors")) else "needs download"
+
+
+def _require_package(module: str, package: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise ModelUnavailable(f"the package {package} is not installed", fix=f"Run: pip install {package}")
