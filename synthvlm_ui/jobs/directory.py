@@ -19,7 +19,7 @@ from typing import Any
 
 from synthvlm_ui.errors import BadSetting, SynthVLMError, UnknownName, WorkerDied
 from synthvlm_ui.jobs import json_files, locks
-from synthvlm_ui.jobs.job_files import ACTIVE, ENDED, JobFiles, JobStatus, error_from_json, now
+from synthvlm_ui.jobs.job_files import ACTIVE, ENDED, TRUST_AFTER_S, JobFiles, JobStatus, error_from_json, now
 from synthvlm_ui.records import JobState, JobSummary
 
 CRASHED = WorkerDied("the worker process ended unexpectedly (killed?)",
@@ -194,7 +194,19 @@ class JobDirectory:
                 files.clear_stop()
                 files.write_status(JobStatus("queued", queued_ns=time.time_ns(), done=status.done, total=status.total,
                                              failed=status.failed))
+                os.utime(self.path)  # see stamp
         return self.show(id)
+
+    def stamp(self) -> int | None:
+        """Differs from an earlier one when a job was queued in between, so that waiting need not read every job.
+
+        None while the last change is too young for the clock of the file system to tell it from the next one.
+        """
+        try:
+            changed_ns = self.path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+        return changed_ns if time.time_ns() - changed_ns > TRUST_AFTER_S * 10**9 else None
 
     def queued(self, device: str) -> builtins.list[str]:
         """The ids that wait for this device, in the order in which they will run."""

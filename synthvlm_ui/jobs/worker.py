@@ -28,6 +28,7 @@ from synthvlm_ui.jobs.launch import release_start_lock
 
 Handler = Callable[[JobContext], Mapping[str, Any]]
 QUEUE_POLL_S = 0.1
+FULL_LOOK_S = 5.0  # in case somebody sets the clock
 
 
 class Worker:
@@ -87,10 +88,16 @@ class Worker:
         return lock
 
     def _work(self, lock: locks.FileLock) -> None:
-        idle_since_s = time.monotonic()
+        idle_since_s = looked_s = time.monotonic()
+        seen: int | None = None
         while not self._ending and lock.still_there():
-            waiting = self.jobs.queued(self.device)
+            stamp = self.jobs.stamp()
+            waiting: list[str] = []
+            if stamp is None or stamp != seen or time.monotonic() - looked_s > FULL_LOOK_S:
+                seen, looked_s = stamp, time.monotonic()
+                waiting = self.jobs.queued(self.device)
             if waiting:
+                seen = None
                 with contextlib.suppress(UnknownName, FileNotFoundError):  # somebody deleted the job's folder
                     self._run_job(self.jobs.files(waiting[0]))
                 idle_since_s = time.monotonic()

@@ -14,6 +14,7 @@ import pytest
 
 from synthvlm_ui.errors import BadSetting, Failure, UnknownName, WorkerDied
 from synthvlm_ui.jobs import Worker, end_worker, ensure_worker, follow, worker_log_path, worker_state
+from synthvlm_ui.jobs.worker import FULL_LOOK_S
 
 
 def test_job_runs_to_its_result(desk):
@@ -43,6 +44,18 @@ def test_jobs_run_one_by_one_in_the_order_in_which_they_were_queued(desk):
     expected = ids[:2] + ids[3:] + [ids[2]]
     assert out.read_text().split() == expected
     assert len({desk.jobs.show(id).result["pid"] for id in ids}) == 1
+
+
+def test_waiting_worker_notices_new_and_resumed_jobs_at_once(desk):
+    id = desk.count(1)
+    desk.jobs.stop(id)
+    desk.work()
+    desk.until(lambda: desk.owner_pid())
+    for queue in (lambda: desk.jobs.resume(id).id, lambda: desk.count(1)):
+        time.sleep(0.4)  # it has looked at everything and now waits for a change
+        queued_s = time.monotonic()
+        desk.until_state(queue(), "done")
+        assert time.monotonic() - queued_s < FULL_LOOK_S / 2
 
 
 def test_stop_and_resume_redo_nothing(desk):
