@@ -18,7 +18,8 @@ def choose_device(device: str = "auto") -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
     here = ["cpu"] + (["mps"] if has_mps else [])
-    here += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))] if torch.cuda.is_available() else []
+    if torch.cuda.is_available():
+        here += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
     if device not in here:
         raise BadSetting(f"device {device!r} is not available", where="--device",
                          fix=f"Use auto or one of {', '.join(here)}.")

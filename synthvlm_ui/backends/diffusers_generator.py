@@ -140,7 +140,7 @@ def _checked(pixels: NDArray[np.float32], flagged: bool) -> UInt8Image | Excepti
         return GenerationFailed("the decoder overflowed (NaN)", fix="Use a model whose decoder runs in this precision.")
     image: UInt8Image = (pixels * 255).round().astype(np.uint8)
     if not image.any():
-        return GenerationFailed("the image is black all over: the decoder overflowed or a safety checker blacked it out")
+        return GenerationFailed("black all over: the decoder overflowed, or a safety checker blacked it out")
     return image
 
 

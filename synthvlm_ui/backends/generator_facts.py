@@ -1,6 +1,7 @@
 """What is known of a generator before it is loaded: enough to fill a form, check a request and estimate its cost.
 
-Read from a preset or from a pipeline's own config files; imports no engine. A loaded generator's GeneratorInfo is exact.
+Read from a preset or from a pipeline's own config files; imports no engine. Only a loaded generator's GeneratorInfo is
+exact.
 """
 
 from __future__ import annotations
@@ -60,9 +61,10 @@ def has_vq_layout(directory: Path) -> bool:
 def vq_facts(name: str, directory: Path) -> GeneratorFacts:
     """Facts of a VQ token generator, which draws one size only."""
     side = int(read_json(directory / "vq" / "config.json").get("side", 64))
+    note = f"small world: {side} px scenes of the words it knows" if directory == MINIATURE else f"{side} px, VQ tokens"
     return GeneratorFacts(
         name=name, model=directory.name, status="ready" if has_vq_layout(directory) else "needs download",
-        note=f"small world: {side} px scenes of the words it knows" if directory == MINIATURE else f"{side} px, VQ tokens",
+        note=note,
         num_inference_steps=8, guidance_scale=3.0, native_px=side, min_px=side, max_px=side, multiple_px=side,
         licence="MIT" if directory == MINIATURE else "",
     )

@@ -54,7 +54,7 @@ def save_tiny_sd3(path: Path, seed: int = 0) -> Path:
 
     tokenizer = _tokenizer(path.parent / f"{path.name}-vocabulary")
     StableDiffusion3Pipeline(
-        vae=_vae(latents=4, quantised=False), text_encoder=_text_encoder(projected=True),
+        vae=_vae(quantised=False, shift_factor=0.06), text_encoder=_text_encoder(projected=True),
         text_encoder_2=_text_encoder(projected=True), text_encoder_3=None, tokenizer=tokenizer, tokenizer_2=tokenizer,
         tokenizer_3=None, scheduler=FlowMatchEulerDiscreteScheduler(),
         transformer=SD3Transformer2DModel(
@@ -96,13 +96,13 @@ def _imports(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _vae(latents: int = 4, quantised: bool = True) -> Any:
+def _vae(quantised: bool = True, **options: Any) -> Any:
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
         block_out_channels=(32, 64), down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2, latent_channels=latents, norm_num_groups=8, layers_per_block=1,
-        sample_size=NATIVE_PX, use_quant_conv=quantised, use_post_quant_conv=quantised)
+        up_block_types=("UpDecoderBlock2D",) * 2, latent_channels=4, norm_num_groups=8, layers_per_block=1,
+        sample_size=NATIVE_PX, use_quant_conv=quantised, use_post_quant_conv=quantised, **options)
 
 
 def _unet(**options: Any) -> Any:
