@@ -1,0 +1,20 @@
+"""The workspace on disk: captions, shards of images, scores, the journal of decisions, and columns to serve them from.
+
+Knows nothing of models, of rules, or of how anything is shown.
+"""
+
+from synthvlm_ui.store.captions import AddedCaptions, CaptionStore
+from synthvlm_ui.store.columns import CandidateColumns
+from synthvlm_ui.store.events import Event, EventKind
+from synthvlm_ui.store.index import Problem
+from synthvlm_ui.store.journal import Journal
+from synthvlm_ui.store.paths import WorkspacePaths
+from synthvlm_ui.store.scores import ScoreStore, ShardScores
+from synthvlm_ui.store.selections import SelectionStore
+from synthvlm_ui.store.shards import ShardMember, ShardStore
+from synthvlm_ui.store.workspace import Workspace
+
+__all__ = [
+    "AddedCaptions", "CandidateColumns", "CaptionStore", "Event", "EventKind", "Journal", "Problem", "ScoreStore",
+    "SelectionStore", "ShardMember", "ShardScores", "ShardStore", "Workspace", "WorkspacePaths",
+]

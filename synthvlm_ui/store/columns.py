@@ -1,0 +1,279 @@
+"""The candidates as numpy columns in RAM over ordinals: what the grid, the histograms and the rules read.
+
+Ordinals are for ever; codes of datasets, captions and generators belong to one process. Knows no rule and no screen.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthvlm_ui.errors import BadSetting, CorruptData, UnknownName
+from synthvlm_ui.records import Candidate, ScorerInfo
+from synthvlm_ui.store.index import Index, Problem
+from synthvlm_ui.store.indexer import Indexer
+from synthvlm_ui.store.journal import Journal
+from synthvlm_ui.store.paths import WorkspacePaths
+from synthvlm_ui.store.reading import Part, read_part
+from synthvlm_ui.store.rows import REASONS
+from synthvlm_ui.store.shards import MEDIA_TYPES, ShardStore, StaleShard
+from synthvlm_ui.store.verdicts import VerdictLedger
+
+SAVE_AFTER = 256
+READ_ATTEMPTS = 4
+
+
+class CandidateColumns:
+    """Every candidate of a workspace as one row of numpy columns, all of length ``n`` and indexed by ordinal.
+
+    Columns are live views: take them anew after ``version`` has changed, and never write to them. Safe for threads.
+    """
+
+    def __init__(self, paths: WorkspacePaths, journal: Journal) -> None:
+        self._paths, self._journal = paths, journal
+        self._shards = ShardStore(paths)
+        self._lock = threading.RLock()
+        self.version = 0
+        index = Index.load(paths.snapshot, journal.id, self._bitmap)
+        if index is not None and (index.registered > journal.registry.total() or index.last_event > journal.last_id()):
+            index = None  # The journal is an older copy of the one that the snapshot was made with.
+        self._use(index or Index(VerdictLedger(self._bitmap)))
+        self.refresh()
+
+    def _use(self, index: Index) -> None:
+        self._index, self._indexer = index, Indexer(index, self._paths, self._journal)
+
+    def _bitmap(self, event_id: int) -> bytes:
+        event = self._journal.event(event_id)
+        if event is None or event.bitmap is None:
+            raise CorruptData(f"event {event_id} is not in the journal", where=str(self._paths.journal))
+        return event.bitmap
+
+    # -- following the workspace
+
+    def refresh(self, *, events_only: bool = False) -> bool:
+        """Takes in new shards, scores and events, of this process or others, and says whether there were any.
+
+        Cheap enough to call twice a second; ``events_only`` looks at the journal alone. Raises: CorruptData, DiskFull.
+        """
+        with self._lock:
+            changed = False
+            if self._index.registered < self._index.rows.n and self._indexer.outgrown():
+                self._use(Index(VerdictLedger(self._bitmap)))
+                changed = True
+            changed = self._indexer.refresh(events_only=events_only) or changed
+            if changed:
+                self.version += 1
+            if self._index.unsaved > max(SAVE_AFTER, len(self._index.shards.names) // 20):
+                self.save_snapshot()
+            return changed
+
+    def rebuild(self) -> None:
+        """Makes the columns anew from shards, scores and journal, as if there had never been a snapshot."""
+        with self._lock:
+            self._use(Index(VerdictLedger(self._bitmap)))
+            self._indexer.refresh()
+            self.version += 1
+            self.save_snapshot()
+
+    def save_snapshot(self) -> None:
+        """Writes what is in RAM under snapshot/, so that the next opening reads no shard; nothing when read-only."""
+        with self._lock:
+            if not self._paths.read_only:
+                self._index.save(self._paths.snapshot, self._journal.id)
+
+    def close(self) -> None:
+        """Saves a snapshot when that spares the next opening some work."""
+        if self._index.unsaved > 16:
+            self.save_snapshot()
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The shards, thumbnails and score files that could not be used."""
+        return [self._index.problems[key] for key in sorted(self._index.problems)]
+
+    # -- columns
+
+    @property
+    def n(self) -> int:
+        return self._index.rows.n
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets by ``dataset_code``."""
+        return list(self._index.datasets.names)
+
+    @property
+    def generators(self) -> list[str]:
+        """The generators by ``generator_code``."""
+        return list(self._index.generators.names)
+
+    @property
+    def dataset_code(self) -> NDArray[np.uint16]:
+        return self._index.rows["dataset_code"]
+
+    @property
+    def generator_code(self) -> NDArray[np.int16]:
+        """-1 where the shard could never be read."""
+        return self._index.rows["generator_code"]
+
+    @property
+    def candidate_id(self) -> NDArray[np.bytes_]:
+        return self._index.rows["candidate_id"]
+
+    @property
+    def caption_code(self) -> NDArray[np.int32]:
+        """Equal for equal (dataset, caption id), dense from 0; -1 where the shard could never be read."""
+        return self._index.rows["caption_code"]
+
+    @property
+    def ok(self) -> NDArray[np.bool_]:
+        """Whether there is an image to show: generated, and its shard is there."""
+        return self._index.rows["ok"]
+
+    @property
+    def seed(self) -> NDArray[np.uint32]:
+        return self._index.rows["seed"]
+
+    @property
+    def repeat(self) -> NDArray[np.int32]:
+        return self._index.rows["repeat"]
+
+    @property
+    def verdict(self) -> NDArray[np.int8]:
+        """+1 keep, -1 reject, 0 undecided."""
+        return self._index.rows["verdict"]
+
+    @property
+    def verdict_event(self) -> NDArray[np.int32]:
+        """The id of the event whose verdict is in force, 0 for none."""
+        return self._index.rows["verdict_event"]
+
+    @property
+    def caption_count(self) -> int:
+        """How many captions have a candidate."""
+        return len(self._index.captions)
+
+    def caption_id(self, caption_code: int) -> str:
+        """The caption id behind a code."""
+        return self._index.captions.caption_id(int(caption_code)) if caption_code >= 0 else ""
+
+    def caption_code_of(self, dataset: str, caption_id: str) -> int:
+        """The code of a caption, -1 when it has no candidate."""
+        return self._index.captions.find(dataset, caption_id)
+
+    # -- scores
+
+    def score_columns(self) -> list[str]:
+        """The names that ``score`` knows, sorted."""
+        return sorted(self._index.scores.active_columns())
+
+    def score(self, name: str) -> NDArray[np.float32]:
+        """One score column of the active keys, NaN where there is none. Raises: UnknownName."""
+        columns = self._index.scores.active_columns()
+        if name not in columns:
+            raise UnknownName.of("score", name, sorted(columns))
+        return columns[name].view
+
+    def scorers(self) -> list[ScorerInfo]:
+        """The active scorer of every scorer name, sorted by name."""
+        table = self._index.scores
+        return [table.keys[table.active_key(name)].scorer for name in table.names()]
+
+    def scorer_keys(self, name: str) -> list[str]:
+        """The keys of a scorer, the one covering most rows first. Raises: UnknownName."""
+        return self._index.scores.keys_of(name)
+
+    def active_key(self, name: str) -> str:
+        """The key whose numbers a scorer's columns show. Raises: UnknownName."""
+        return self._index.scores.active_key(name)
+
+    def use_scorer(self, name: str, key: str) -> None:
+        """Shows the numbers of another key of this scorer, in this process. Raises: UnknownName."""
+        with self._lock:
+            self._index.scores.use(name, key)
+            self.version += 1
+
+    # -- single rows
+
+    def ordinals_of(self, ids: Sequence[str]) -> NDArray[np.int32]:
+        """The ordinals of candidate ids, in their order. Raises: UnknownName for the first that is not there."""
+        if not len(ids):
+            return np.zeros(0, np.int32)
+        with self._lock:
+            found = np.full(len(ids), -1, np.int32)
+            fitting = np.array([len(name) <= 16 and name.isascii() for name in ids], bool)
+            if fitting.all():
+                found = self._index.rows.find(np.array(ids, dtype="S16"))
+        missing = np.flatnonzero((found < 0) if fitting.all() else ~fitting)
+        if missing.size:
+            raise UnknownName(f"unknown candidate {ids[int(missing[0])]!r}", fix="Take ids from this workspace.")
+        return found
+
+    def ids_of(self, ordinals: NDArray[np.integer]) -> list[str]:
+        """The candidate ids of rows, in their order."""
+        return [name.decode("ascii") for name in self.candidate_id[ordinals].tolist()]
+
+    def shard_of(self, ordinal: int) -> tuple[str, str]:
+        """The dataset and shard that a row is shown from."""
+        return self._index.shards.names[int(self._index.rows["shard_code"][self._checked(ordinal)])]
+
+    def reason(self, ordinal: int) -> str:
+        """Why there is no image to show, empty when there is one."""
+        return REASONS[int(self._index.rows["reason"][self._checked(ordinal)])]
+
+    def candidate(self, ordinal: int) -> Candidate:
+        """Every fact of a candidate, from its shard. Raises: CorruptData when that cannot be read, BadSetting."""
+        return Candidate.from_json(json.loads(self._read(ordinal, "json")))
+
+    def image(self, ordinal: int) -> tuple[bytes, str]:
+        """The encoded image and its media type. Raises: CorruptData, UnknownName when it has none, BadSetting."""
+        content = self._read(ordinal, "image")
+        suffix = self._index.suffixes.names[int(self._index.rows["suffix_code"][ordinal])]
+        return content, MEDIA_TYPES.get(suffix, "application/octet-stream")
+
+    def thumbnail(self, ordinal: int) -> bytes:
+        """The thumbnail as WebP. Raises: CorruptData, UnknownName when it has none, BadSetting."""
+        return self._read(ordinal, "thumbnail")
+
+    def scores_of(self, ordinal: int) -> list[tuple[ScorerInfo, dict[str, float]]]:
+        """What each scorer key says of a candidate, with the settings its numbers depend on; NaN for nothing."""
+        self._checked(ordinal)
+        return [(scores.scorer, {name: float(column.view[ordinal]) for name, column in scores.columns.items()})
+                for _, scores in sorted(self._index.scores.keys.items())]
+
+    def describe(self, ordinals: NDArray[np.integer]) -> list[dict[str, Any]]:
+        """A page of rows, JSON-ready: ids, state, verdict and the scores on show (None for NaN)."""
+        rows, shown = self._index.rows, self._index.scores.active_columns()
+        scores = {name: column.view[ordinals].tolist() for name, column in shown.items()}
+        codes = {name: rows[name][ordinals].tolist()
+                 for name in ("dataset_code", "caption_code", "seed", "repeat", "ok", "reason", "verdict")}
+        return [{"ordinal": int(ordinal), "id": name, "dataset": self._index.datasets.names[codes["dataset_code"][row]],
+                 "caption_id": self.caption_id(codes["caption_code"][row]), "seed": codes["seed"][row],
+                 "repeat": codes["repeat"][row], "ok": codes["ok"][row], "reason": REASONS[codes["reason"][row]],
+                 "verdict": codes["verdict"][row],
+                 "scores": {key: values[row] if values[row] == values[row] else None for key, values in scores.items()}}
+                for row, (ordinal, name) in enumerate(zip(ordinals, self.ids_of(ordinals), strict=True))]
+
+    def _checked(self, ordinal: int) -> int:
+        if not 0 <= ordinal < self.n:
+            raise BadSetting(f"there is no row {ordinal}")
+        return int(ordinal)
+
+    def _read(self, ordinal: int, part: Part) -> bytes:
+        # Without the lock, so that images are served while a large refresh runs.
+        for _ in range(READ_ATTEMPTS):
+            try:
+                return read_part(self._index, self._shards, self._checked(ordinal), part)
+            except StaleShard:
+                with self._lock:
+                    self._indexer.read_again(*self.shard_of(ordinal))
+                    self.version += 1
+        raise CorruptData(f"the {part} of candidate {self.ids_of(np.array([ordinal]))[0]} keeps changing",
+                          where="/".join(self.shard_of(ordinal)),
+                          fix="Try again when the shard is no longer being written.")

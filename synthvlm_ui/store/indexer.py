@@ -1,0 +1,282 @@
+"""Brings an index up to date with the shards, score files and events of its workspace.
+
+It does the same from empty as from a snapshot, so that a rebuilt index equals one that grew. Knows no thread and no
+user: whoever calls it holds the lock.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthvlm_ui.errors import CorruptData, UnknownName
+from synthvlm_ui.store.catalogue import ABSENT, BROKEN, PRESENT
+from synthvlm_ui.store.discovery import FolderWatch, folder_times, is_settled, stamps_of
+from synthvlm_ui.store.index import Index, Problem
+from synthvlm_ui.store.journal import Journal
+from synthvlm_ui.store.paths import WorkspacePaths
+from synthvlm_ui.store.placing import keep_elsewhere, mark_absent, place
+from synthvlm_ui.store.registry import CandidateIds, Registration
+from synthvlm_ui.store.rows import DAMAGED, MISSING
+from synthvlm_ui.store.scores import ScoreStore
+from synthvlm_ui.store.shards import ShardContents, ShardStore
+
+BATCH_SHARDS = 128
+BATCH_EVENTS = 512
+VERDICT_KINDS = ("verdict", "undo", "redo")
+
+
+class Indexer:
+    """Reads what is new in a workspace into an index."""
+
+    def __init__(self, index: Index, paths: WorkspacePaths, journal: Journal) -> None:
+        self.index, self._paths, self._journal = index, paths, journal
+        self._shards, self._scores = ShardStore(paths), ScoreStore(paths)
+        self._watch = FolderWatch(index.seen)
+        self._changed = False
+
+    def refresh(self, *, events_only: bool = False) -> bool:
+        """Reads what is new and says whether anything was. Raises: CorruptData when the journal does not read back."""
+        self._changed = False
+        try:
+            if not events_only:
+                self._adopt()
+                self._find_shards()
+                self._find_scores()
+            self._follow_events()
+        except BaseException:
+            # What was remembered as looked at may not have been read to the end.
+            self.index.seen.clear()
+            raise
+        return self._changed
+
+    def outgrown(self) -> bool:
+        """Whether the index holds rows that the registry has since given other ordinals (read-only workspaces)."""
+        return self.index.registered < self.index.rows.n and self._journal.registry.total() > self.index.registered
+
+    def _adopt(self) -> None:
+        registrations = self._journal.registry.since(self.index.registered)
+        if registrations:
+            self.index.adopt(registrations)
+            self.index.registered = self.index.rows.n
+            self._changed = True
+
+    # -- shards
+
+    def _find_shards(self) -> None:
+        for dataset in sorted({*self._shards.datasets(), *self.index.shards.datasets()}):
+            folder = self._paths.shards / dataset
+            if not self._watch.needs_look(f"shards/{dataset}", folder):
+                continue
+            stamps = stamps_of(folder, ".tar")
+            known = self.index.shards.of(dataset)
+            table = self.index.shards
+            changed = [name for name, stamp in stamps.items()
+                       if name not in known or table["stamp"][known[name]] != stamp]
+            gone = [code for name, code in known.items() if name not in stamps and table["state"][code] != ABSENT]
+            self._read_shards(dataset, sorted(changed))
+            self._drop_shards(dataset, gone)
+
+    def _read_shards(self, dataset: str, names: list[str]) -> None:
+        for start in range(0, len(names), BATCH_SHARDS):
+            batch = []
+            for name in names[start : start + BATCH_SHARDS]:
+                contents = self._contents(dataset, name)
+                if contents is not None:
+                    batch.append((name, contents, np.array(contents.candidate_ids, dtype="S16")))
+            self._register(dataset, [(name, ids) for name, _, ids in batch])
+            for name, contents, ids in batch:
+                self._place(dataset, name, contents, ids)
+
+    def read_again(self, dataset: str, shard: str) -> None:
+        """Reads one shard whose files turned out not to be those that are indexed."""
+        if self._shards.exists(dataset, shard):
+            self._read_shards(dataset, [shard])
+        else:
+            self._drop_shards(dataset, [self.index.shards.code(dataset, shard)])
+
+    def _contents(self, dataset: str, name: str) -> ShardContents | None:
+        where = f"shards/{dataset}/{name}"
+        try:
+            contents = self._shards.contents(dataset, name)
+            self.index.problems.pop(where, None)
+            return contents
+        except UnknownName:
+            return None
+        except (CorruptData, OSError) as error:
+            self._report(where, error)
+        code = self.index.shards.code(dataset, name)
+        self.index.scores.resize(self.index.rows.n, len(self.index.shards.names))
+        # Remembered with its stamp, so that a damaged shard is read once and again only when it is replaced.
+        self.index.shards["stamp"][code] = stamps_of(self._paths.shards / dataset, f"{name}.tar").get("", 0)
+        self.index.shards["state"][code] = BROKEN
+        mark_absent(self.index, code, DAMAGED)
+        self._changed = True
+        return None
+
+    def _register(self, dataset: str, shards: list[tuple[str, CandidateIds]]) -> None:
+        index = self.index
+        fresh = [(dataset, name, ids) for name, ids in shards if (index.rows.find(ids) < 0).any()]
+        if not fresh:
+            return
+        if self._paths.read_only:
+            self._adopt_unregistered(fresh)
+            return
+
+        def unknown_of(news: list[Registration], ids: CandidateIds) -> NDArray[np.bool_]:
+            unknown = index.rows.find(ids) < 0
+            for registration in news:
+                unknown &= ~np.isin(ids, registration.candidate_ids)
+            return unknown
+
+        self._journal.registry.register(fresh, index.registered, unknown_of)
+        self._adopt()
+
+    def _adopt_unregistered(self, shards: list[tuple[str, str, CandidateIds]]) -> None:
+        # Nothing may be written here, so these rows have their ordinals only until somebody registers them.
+        for dataset, name, ids in shards:
+            fresh = ids[self.index.rows.find(ids) < 0]
+            if fresh.size:
+                self.index.adopt([Registration(self.index.rows.n, dataset, name, fresh)])
+        self._changed = True
+
+    def _place(self, dataset: str, name: str, contents: ShardContents, ids: CandidateIds) -> None:
+        index = self.index
+        code = index.shards.code(dataset, name)
+        index.scores.resize(index.rows.n, len(index.shards.names))
+        where = f"shards/{dataset}/{name}"
+        try:
+            place(index, dataset, code, contents, ids)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            self._report(where, CorruptData(f"the shard has candidates without their facts: {error!r}",
+                                            where=str(self._paths.shard(dataset, name))))
+            index.shards["state"][code] = BROKEN
+            mark_absent(index, code, DAMAGED)
+        else:
+            index.shards["state"][code] = PRESENT
+            index.shards["thumbnail_stamp"][code] = contents.thumbnail_stamp
+        index.shards["stamp"][code] = contents.stamp
+        thumbnails = f"thumbnails/{dataset}/{name}"
+        index.problems.pop(thumbnails, None)
+        if contents.missing_thumbnails:
+            index.problems[thumbnails] = Problem(thumbnails, contents.missing_thumbnails)
+        self._forget_score_files(code)
+        self._read_scores(dataset, name, code)
+        index.unsaved += 1
+        self._changed = True
+
+    def _drop_shards(self, dataset: str, codes: list[int]) -> None:
+        if not codes:
+            return
+        table = self.index.shards
+        for code in codes:
+            table["state"][code], table["stamp"][code] = ABSENT, 0
+            where = f"shards/{dataset}/{table.names[code][1]}"
+            self.index.problems[where] = Problem(where, "the shard is missing")
+            mark_absent(self.index, code, MISSING)
+            self.index.unsaved += 1
+        self._changed = True
+        for spare_dataset, spare in keep_elsewhere(self.index):
+            self._read_shards(spare_dataset, [spare])
+
+    # -- scores
+
+    def _find_scores(self) -> None:
+        table = self.index.shards
+        for dataset in table.datasets():
+            folder = self._paths.scores / dataset
+            if not self._watch.needs_look(f"scores/{dataset}", folder):
+                continue
+            known = table.of(dataset)
+            times = folder_times(folder)
+            for name, changed_ns in times.items():
+                code = known.get(name)
+                if code is not None and table["score_stamp"][code] != changed_ns:
+                    self._read_scores(dataset, name, code)
+                    table["score_stamp"][code] = changed_ns if is_settled(changed_ns) else 0
+            for name in known.keys() - times.keys():
+                self._drop_scores(known[name], keep=set())
+
+    def _read_scores(self, dataset: str, name: str, code: int) -> None:
+        stamps = stamps_of(self._paths.scores / dataset / name, ".parquet")
+        for key, stamp in sorted(stamps.items()):
+            known = self.index.scores.keys.get(key)
+            if known is None or known.stamps.size <= code or known.stamps.view[code] != stamp:
+                self._read_score_file(dataset, name, code, key, stamp)
+        self._drop_scores(code, keep=set(stamps))
+
+    def _read_score_file(self, dataset: str, name: str, code: int, key: str, stamp: int) -> None:
+        where = f"scores/{dataset}/{name}/{key}"
+        problems, rows = self.index.problems, self.index.rows
+        failed = problems.get(where)
+        try:
+            found = self._scores.read(dataset, name, key)
+            if found.scorer.key != key:
+                raise CorruptData("the scores are of another scorer than their name says", where=where)
+            values = {column: found.columns[column].astype(np.float32) for column in found.scorer.columns}
+        except (FileNotFoundError, UnknownName):
+            return
+        except (CorruptData, OSError, ValueError, TypeError) as error:
+            if failed is None or failed.what != str(error):
+                self._report(where, error)
+            return
+        problems.pop(where, None)
+        scores = self.index.scores.ensure(found.scorer, rows.n)
+        self.index.scores.resize(rows.n, len(self.index.shards.names))
+        ordinals = rows.find(found.candidate_ids)
+        # A candidate that lies in two shards has the scores of the shard it is shown from.
+        ours = (ordinals >= 0) & (rows["shard_code"][ordinals] == code)
+        for column, numbers in values.items():
+            scores.columns[column].view[ordinals[ours]] = numbers[ours]
+        scores.stamps.view[code], scores.covered.view[code] = stamp, int(ours.sum())
+        scores.newest_ns = max(scores.newest_ns, _time_ns(self._paths.score_folder(dataset, name) / f"{key}.parquet"))
+        self.index.unsaved += 1
+        self._changed = True
+
+    def _drop_scores(self, code: int, keep: set[str]) -> None:
+        for key, scores in self.index.scores.keys.items():
+            if key not in keep and scores.stamps.size > code and scores.stamps.view[code]:
+                scores.stamps.view[code] = scores.covered.view[code] = 0
+                ordinals = np.flatnonzero(self.index.rows["shard_code"] == code)
+                for column in scores.columns.values():
+                    column.view[ordinals] = np.nan
+                self._changed = True
+
+    def _forget_score_files(self, code: int) -> None:
+        self.index.shards["score_stamp"][code] = 0
+        for scores in self.index.scores.keys.values():
+            scores.stamps.view[code] = scores.covered.view[code] = 0
+
+    # -- events
+
+    def _follow_events(self) -> None:
+        index = self.index
+        newest = self._journal.last_id()
+        if newest == index.last_event:
+            return
+        while True:
+            events = self._journal.events(index.last_event, BATCH_EVENTS, VERDICT_KINDS)
+            # The rows an event is about were registered before it was written, so now they can all be adopted.
+            if index.registered == index.rows.n:
+                self._adopt()
+            for event in events:
+                index.ledger.apply(event, index.rows)
+                index.last_event = event.id
+                self._changed = True
+            index.unsaved += len(events) // 64
+            if len(events) < BATCH_EVENTS:
+                break
+        index.last_event = max(index.last_event, newest)
+
+    def _report(self, where: str, error: Exception) -> None:
+        self.index.problems[where] = Problem(where, str(error))
+        self._changed = True
+
+
+def _time_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

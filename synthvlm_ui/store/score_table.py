@@ -1,0 +1,117 @@
+"""Score columns in RAM: float32 over ordinals, NaN where a scorer has not looked or could not tell.
+
+Numbers of different scorer keys are never mixed: each key has its own columns. Knows no files and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthvlm_ui.errors import UnknownName
+from synthvlm_ui.records import ScorerInfo
+from synthvlm_ui.store.growing import GrowingArray
+
+FloatColumn = NDArray[np.float32]
+
+
+@dataclass
+class KeyScores:
+    """What one scorer key has said: columns over ordinals; stamp and rows of each file read, by shard code."""
+
+    scorer: ScorerInfo
+    columns: dict[str, GrowingArray]
+    stamps: GrowingArray = field(default_factory=lambda: GrowingArray("i8"))
+    covered: GrowingArray = field(default_factory=lambda: GrowingArray("i4"))
+    newest_ns: int = 0
+
+
+class ScoreTable:
+    """The scores of every key, and which key speaks for a scorer's name."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, KeyScores] = {}
+        self._chosen: dict[str, str] = {}
+
+    def ensure(self, scorer: ScorerInfo, n: int) -> KeyScores:
+        """The columns of this scorer, made on first sight."""
+        scores = self.keys.get(scorer.key)
+        if scores is None:
+            columns = {name: GrowingArray("f4", np.nan) for name in scorer.columns}
+            scores = self.keys[scorer.key] = KeyScores(scorer, columns)
+        for column in scores.columns.values():
+            column.resize(n)
+        return scores
+
+    def resize(self, n: int, shards: int) -> None:
+        """Makes room for rows and shards that have come."""
+        for scores in self.keys.values():
+            for column in scores.columns.values():
+                column.resize(n)
+            scores.stamps.resize(shards)
+            scores.covered.resize(shards)
+
+    def forget(self, ordinals: NDArray[Any]) -> None:
+        """Sets every score of these rows to NaN."""
+        for scores in self.keys.values():
+            for column in scores.columns.values():
+                column.view[ordinals] = np.nan
+
+    def names(self) -> list[str]:
+        return sorted({scores.scorer.name for scores in self.keys.values()})
+
+    def keys_of(self, name: str) -> list[str]:
+        """The keys of a scorer, the one covering most rows first, ties the newest first. Raises: UnknownName."""
+        keys = [key for key, scores in self.keys.items() if scores.scorer.name == name]
+        if not keys:
+            raise UnknownName.of("scorer", name, self.names())
+        return sorted(keys, key=lambda key: (-int(self.keys[key].covered.view.sum()), -self.keys[key].newest_ns, key))
+
+    def active_key(self, name: str) -> str:
+        """The key whose numbers this scorer's columns show. Raises: UnknownName."""
+        chosen = self._chosen.get(name)
+        return chosen if chosen in self.keys else self.keys_of(name)[0]
+
+    def use(self, name: str, key: str) -> None:
+        """Chooses the key for a scorer's columns. Raises: UnknownName."""
+        if key not in self.keys_of(name):
+            raise UnknownName.of("scorer key", key, self.keys_of(name))
+        self._chosen[name] = key
+
+    def active_columns(self) -> dict[str, GrowingArray]:
+        """The columns on show by name; of two scorers with a column of one name, the first by scorer name."""
+        shown: dict[str, GrowingArray] = {}
+        for name in self.names():
+            for column, values in self.keys[self.active_key(name)].columns.items():
+                shown.setdefault(column, values)
+        return shown
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {}
+        for key, scores in self.keys.items():
+            arrays[f"score_file.{key}.stamps"] = scores.stamps.view
+            arrays[f"score_file.{key}.covered"] = scores.covered.view
+            arrays.update({f"score.{key}.{name}": column.view for name, column in scores.columns.items()})
+        return arrays
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What ``restore`` needs beside the arrays, JSON-ready."""
+        return [{"name": scores.scorer.name, "columns": list(scores.scorer.columns), "key": key,
+                 "settings": dict(scores.scorer.settings), "newest_ns": scores.newest_ns}
+                for key, scores in self.keys.items()]
+
+    @classmethod
+    def restore(cls, described: list[Mapping[str, Any]], arrays: Mapping[str, NDArray[Any]]) -> ScoreTable:
+        """The table that gave these arrays and this description. Raises: KeyError when they do not go together."""
+        table = cls()
+        for entry in described:
+            scorer = ScorerInfo(entry["name"], tuple(entry["columns"]), entry["settings"])
+            key = entry["key"]
+            columns = {name: GrowingArray("f4", np.nan, arrays[f"score.{key}.{name}"]) for name in scorer.columns}
+            table.keys[key] = KeyScores(scorer, columns, GrowingArray("i8", 0, arrays[f"score_file.{key}.stamps"]),
+                                        GrowingArray("i4", 0, arrays[f"score_file.{key}.covered"]), entry["newest_ns"])
+        return table
