@@ -100,17 +100,17 @@ def score_shard(workspace: Workspace, dataset: str, shard: str, scorers: Sequenc
 
     Returns (images scored, images that could not be read). Raises: CorruptData when the shard does not read back.
     """
-    present = set() if rescore else workspace.scores.keys(dataset, shard)
+    present = () if rescore else workspace.scores.keys(dataset, shard)
     missing = [scorer for scorer in scorers if scorer.info.key not in present]
     if not missing:
         return 0, 0
     collected = [_Collected(scorer.info) for scorer in missing]
     drawn, unreadable, scored = [], 0, 0
-    for candidate, data in workspace.shards.read(dataset, shard):
-        if candidate.status != "ok" or data is None:
+    for member in workspace.shards.read(dataset, shard):
+        if member.image is None:
             continue
         try:
-            drawn.append(Drawn(candidate, decode_image(data)))
+            drawn.append(Drawn(member.candidate, decode_image(member.image)))
         except (OSError, ValueError):
             unreadable += 1
         if len(drawn) == batch_size:

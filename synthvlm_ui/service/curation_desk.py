@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from synthvlm_ui.errors import BadSetting, UnknownName, WorkspaceError
+from synthvlm_ui.errors import BadSetting, EmptyInput, UnknownName, WorkspaceError
 from synthvlm_ui.records import Selection, SelectionRule, Verdict
 from synthvlm_ui.selection import Resolved, histogram, preset, resolve, variance_share
 from synthvlm_ui.service.caption_desk import command_line
-from synthvlm_ui.service.view import View, dataset_columns, number, order_of
+from synthvlm_ui.service.view import View, dataset_columns, exact_score, number, order_of
 from synthvlm_ui.store import Workspace
 
 _REMEMBERED_RULES = 8
@@ -47,12 +47,12 @@ class CurationDesk:
     def yield_of(self, rule: SelectionRule) -> dict[str, Any]:
         """How much of a dataset a rule keeps, for the numbers beside the sliders."""
         view = self._view(rule)
-        verdicts, captions = view.columns["verdict"], view.columns["caption_code"]
+        verdicts = view.columns["verdict"]
         kept = len(view.resolved.ordinals)
         return {
             "version": view.version, "total": view.total, "kept": kept,
             "kept_share": kept / view.total if view.total else 0.0,
-            "captions_total": int(len(np.unique(captions[view.columns["ok"]]))),
+            "captions_total": view.resolved.captions_total,
             "captions_kept": view.resolved.captions_kept,
             "keep_verdicts": int((verdicts > 0).sum()), "reject_verdicts": int((verdicts < 0).sum()),
             "overridden": view.resolved.overridden_keep + view.resolved.overridden_reject,
@@ -82,10 +82,14 @@ class CurationDesk:
         candidate = columns.candidate(ordinal)
         siblings = np.flatnonzero(columns.caption_code == columns.caption_code[ordinal])
         scores = {name: number(columns.score(name)[ordinal]) for name in columns.score_columns()}
-        return {**candidate.to_json(), "scores": scores, "scorers": columns.scorer_facts(ordinal),
-                "verdict": int(columns.verdict[ordinal]), "verdict_by": columns.verdict_by(ordinal),
-                "shard": columns.shard_of(ordinal),
-                "siblings": [_text(columns.candidate_id[row]) for row in siblings if row != ordinal]}
+        scorers = [{"name": scorer.name, "key": scorer.key, "settings": dict(scorer.settings),
+                    "scores": {name: number(value) for name, value in values.items()}}
+                   for scorer, values in columns.scores_of(ordinal)]
+        event = self._workspace.journal.event(int(columns.verdict_event[ordinal]))
+        return {**candidate.to_json(), "scores": scores, "scorers": scorers,
+                "verdict": int(columns.verdict[ordinal]), "verdict_by": event.actor if event else None,
+                "verdict_at": event.at if event else None, "shard": "/".join(columns.shard_of(ordinal)),
+                "siblings": columns.ids_of(siblings[siblings != ordinal])}
 
     def thumbnail(self, candidate_id: str) -> bytes:
         """WebP of at most 256 px a side. Raises: UnknownName."""
@@ -122,18 +126,21 @@ class CurationDesk:
 
     def events(self, limit: int = 100) -> dict[str, Any]:
         """The latest events, newest first."""
-        events = self._workspace.journal.latest(limit)
-        return {"events": [event.to_json() for event in events]}
+        journal = self._workspace.journal
+        events = journal.events(after_id=max(0, journal.last_id() - limit))
+        return {"events": [event.to_json() for event in reversed(events)]}
 
     def select(self, name: str, rule: SelectionRule) -> dict[str, Any]:
         """Resolves a rule and keeps the ids under a name. Raises: BadSetting, WorkspaceError."""
         self._check_writable()
         view = self._view(rule)
-        ids = tuple(_text(value) for value in view.columns["candidate_id"][view.resolved.ordinals])
+        if view.total and not rule.random and not np.isfinite(view.resolved.combined).any():
+            raise EmptyInput(f"the candidates of {rule.dataset!r} have no scores", fix="Score them first.")
+        ids = tuple(self._workspace.columns.ids_of(view.rows[view.resolved.ordinals]))
         selection = Selection(
             name=name, rule=rule, candidate_ids=ids, total=view.total, captions_kept=view.resolved.captions_kept,
             created=datetime.now(UTC).isoformat(timespec="seconds"), thresholds=dict(view.resolved.thresholds))
-        path = self._workspace.selections.save(selection)
+        path = self._workspace.selections.save(selection, self._actor)
         return {"name": name, "total": selection.total, "kept": selection.kept,
                 "captions_kept": selection.captions_kept, "thresholds": dict(selection.thresholds),
                 "ids_file": str(path)}
@@ -172,6 +179,8 @@ class CurationDesk:
                 return self._resolved[key]
         self._check_dataset(rule.dataset)
         rows, part = dataset_columns(columns, rule.dataset)
+        if rule.drop_duplicates and "phash" in part:
+            part["phash"] = exact_score(self._workspace, rows, "phash")
         resolved: Resolved = resolve(rule, part)
         view = View(columns.version, rows, part, resolved)
         with self._lock:
@@ -196,7 +205,7 @@ class CurationDesk:
             return {"changed": 0, "event_id": None, word: None}
         return {"changed": event.count, "event_id": event.id, word: f"{event.verdict} of {event.count}"}
 
-    def _ordinals(self, ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def _ordinals(self, ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
         try:
             return self._workspace.columns.ordinals_of(ids)
         except UnknownName:
@@ -224,10 +233,7 @@ def _histogram(values: np.ndarray[Any, Any], bins: int, view: View) -> dict[str,
     low, high = float(finite.min()), float(finite.max())
     if high <= low:
         low, high = low - 0.5, high + 0.5
-    counts = histogram(values, bins, (low, high), view.kept)
-    return {**counts, "min": float(finite.min()), "max": float(finite.max()), "mean": float(finite.mean()),
-            "std": float(finite.std())}
-
-
-def _text(value: bytes) -> str:
-    return value.decode("ascii")
+    every, kept = histogram(values, bins, (low, high), view.kept)
+    edges = np.linspace(low, high, bins + 1)
+    return {"edges": edges.tolist(), "all": every.tolist(), "kept": kept.tolist(), "min": float(finite.min()),
+            "max": float(finite.max()), "mean": float(finite.mean()), "std": float(finite.std())}

@@ -1,6 +1,6 @@
 """The loaded engines of one worker process, kept warm between jobs: one generator at a time, and the scorers.
 
-Lives only in workers. Does not know jobs; loading a second generator lets go of the first, since a card seldom holds two.
+Lives only in workers. Does not know jobs. Loading a second generator lets go of the first: a card seldom holds two.
 """
 
 from __future__ import annotations

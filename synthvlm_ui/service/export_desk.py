@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from synthvlm_ui.backends import list_generators
 from synthvlm_ui.errors import EmptyInput, UnknownName, WorkspaceError
-from synthvlm_ui.export import ExportItem, export, formats, validate
+from synthvlm_ui.export import ExportItem, ExportOptions, ImageFormat, export, formats, validate
 from synthvlm_ui.records import Selection
 from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.view import dataset_columns, number
@@ -32,8 +33,11 @@ class ExportDesk:
         return self._workspace.paths.exports / f"{selection}-{format_name}"
 
     def run(self, selection: str, format_name: str, out: Path | str | None = None, *, rejects: bool = False,
-            overwrite: bool = False) -> dict[str, Any]:
-        """Writes a selection into a new directory. Raises: UnknownName, EmptyInput, WorkspaceError, DiskFull."""
+            overwrite: bool = False, image_format: ImageFormat = "keep") -> dict[str, Any]:
+        """Writes a selection into a new directory.
+
+        Raises: UnknownName, BadSetting (destination, image format), EmptyInput, WorkspaceError, DiskFull.
+        """
         if format_name not in formats():
             raise UnknownName.of("format", format_name, list(formats()))
         chosen = self._workspace.selections.load(selection)
@@ -45,8 +49,10 @@ class ExportDesk:
                                  fix="Name an output directory outside it.")
         self._workspace.columns.refresh()
         report = export(format_name, self._items(chosen.candidate_ids), target, selection=chosen,
-                        rejects=self._items(self._rejected(chosen)) if rejects else None, overwrite=overwrite)
-        return {"out": str(report.out), "written": report.written, "manifest_sha256": report.manifest_sha256}
+                        rejects=self._items(self._rejected(chosen)) if rejects else None, overwrite=overwrite,
+                        options=ExportOptions(image_format, licences=_licences()))
+        return {"out": str(report.out), "written": report.written, "manifest_sha256": report.manifest_sha256,
+                "skipped": dict(report.skipped)}
 
     def validate(self, path: Path | str, format_name: str) -> dict[str, Any]:
         """What a trainer would complain of, before it does. Raises: UnknownName, UnreadableFile."""
@@ -74,3 +80,8 @@ class ExportDesk:
         kept = np.asarray([candidate_id.encode("ascii") for candidate_id in chosen.candidate_ids], dtype="S16")
         left = np.setdiff1d(part["candidate_id"][part["ok"]], kept)
         return tuple(value.decode("ascii") for value in left)
+
+
+def _licences() -> dict[str, str]:
+    """Licences of the named generators' weights, by model, for the card."""
+    return {facts.model: facts.licence for facts in list_generators() if facts.licence}

@@ -137,9 +137,9 @@ class _Run:
         return shard_exists and chunk not in self._made_by_others
 
     def _counts_of_shard(self, chunk: int) -> dict[str, int]:
-        rows = [c.status for c, _ in self._workspace.shards.read(self._plan.dataset, self._plan.shard(chunk))]
-        failed = rows.count("failed")
-        return {"generated": len(rows) - failed, "failed": failed, "skipped": self._chunk_size(chunk) - len(rows)}
+        facts = self._workspace.shards.contents(self._plan.dataset, self._plan.shard(chunk)).facts
+        failed = sum(row["status"] == "failed" for row in facts)
+        return {"generated": len(facts) - failed, "failed": failed, "skipped": self._chunk_size(chunk) - len(facts)}
 
 
 def _make_plan(context: JobContext, workspace: Workspace, generator: ImageGenerator, device: str) -> Plan:

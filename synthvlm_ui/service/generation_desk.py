@@ -18,7 +18,7 @@ from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS, MAX_CAPTION_C
 from synthvlm_ui.errors import BadSetting, CaptionTooLong, EmptyInput, UnknownName
 from synthvlm_ui.jobs import slice_chunks
 from synthvlm_ui.records import GenerationSettings
-from synthvlm_ui.scoring import scorer_names
+from synthvlm_ui.scoring import parse_scorers
 from synthvlm_ui.service.caption_desk import SAMPLE_DATASET, CaptionDesk, command_line, prompt_caption
 from synthvlm_ui.service.devices import resolve_device
 from synthvlm_ui.service.job_desk import JobDesk
@@ -122,10 +122,7 @@ class GenerationDesk:
 
 def check_scorers(scorers: Sequence[str], clip_model: str) -> None:
     """Raises: UnknownName, ModelUnavailable, before anything is queued."""
-    for name in scorers:
-        if name not in scorer_names():
-            raise UnknownName.of("scorer", name, scorer_names())
-    if "clip" in scorers:
+    if "clip" in parse_scorers(scorers):
         require_embedder(clip_model)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from synthvlm_ui.config import REPOSITORY
-from synthvlm_ui.errors import Failure, UnknownName, WorkspaceError
+from synthvlm_ui.errors import Failure, WorkspaceError
 from synthvlm_ui.jobs import JobDirectory, ensure_worker, follow
 from synthvlm_ui.records import JobSummary
 from synthvlm_ui.service.live import read_live, read_live_image
@@ -77,10 +77,7 @@ class JobDesk:
             return found
         self._workspace.columns.refresh()
         columns = self._workspace.columns
-        ordinals = columns.ordinals_of([candidate_id])
-        if not len(ordinals):
-            raise UnknownName.of("candidate", candidate_id, [])
-        return columns.image(int(ordinals[0]))
+        return columns.image(int(columns.ordinals_of([candidate_id])[0]))
 
     def _raise_if_failed(self, summary: JobSummary) -> None:
         if summary.state in ("failed", "crashed"):

@@ -83,7 +83,8 @@ class Studio:
             datasets.append({"name": name, "captions": self.workspace.captions.count(name), "candidates": made,
                              "failed": made - int(columns.ok[mask].sum()), "scored": scored})
         return {"datasets": datasets, "selections": self.workspace.selections.names(),
-                "jobs_running": self.jobs.running(), "version": columns.version, "problems": list(columns.problems),
+                "jobs_running": self.jobs.running(), "version": columns.version,
+                "problems": [f"{problem.where}: {problem.what}" for problem in columns.problems],
                 "read_only": self.workspace.read_only}
 
     def _candidates_per_caption(self, dataset: str) -> Counter[str]:

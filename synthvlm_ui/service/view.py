@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.selection import Resolved
-from synthvlm_ui.store import CandidateColumns
+from synthvlm_ui.store import CandidateColumns, Workspace
 
 SHOWN = ("kept", "dropped", "all", "undecided", "keep", "reject", "failed")
+_FACTS = ("candidate_id", "caption_code", "ok", "verdict", "seed", "repeat")
 ORDERS = ("combined", "clip_cosine", "ssim", "newest", "caption")
 
 
@@ -45,15 +46,29 @@ class View:
 
 def dataset_columns(columns: CandidateColumns, dataset: str) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     """The ordinals of a dataset's candidates, and its part of every column."""
-    names = ("candidate_id", "caption_code", "ok", "verdict", "seed", "repeat")
-    if dataset not in columns.datasets:
-        empty = np.zeros(0, dtype=np.int64)
-        return empty, {name: getattr(columns, name)[:0] for name in names} | {
-            name: columns.score(name)[:0] for name in columns.score_columns()}
-    rows = np.flatnonzero(columns.dataset_code == columns.datasets.index(dataset))
-    part = {name: getattr(columns, name)[rows] for name in names}
-    part |= {name: columns.score(name)[rows] for name in columns.score_columns()}
-    return rows, part
+    known = dataset in columns.datasets
+    rows = np.flatnonzero(columns.dataset_code == columns.datasets.index(dataset)) if known else np.zeros(0, np.int64)
+    part = {name: getattr(columns, name)[rows] for name in _FACTS}
+    # what is not scored yet can be looked at all the same: its scores are missing, not its columns
+    part |= {name: np.full(len(rows), np.nan, np.float32) for name in ("clip_cosine", "ssim")}
+    return rows, part | {name: columns.score(name)[rows] for name in columns.score_columns()}
+
+
+def exact_score(workspace: Workspace, rows: NDArray[np.int64], name: str) -> NDArray[Any]:
+    """One score column in the type it was written in, which float32 may not hold (a 64-bit hash); 0 where missing.
+
+    Shapes: ``rows`` (N,) ordinals -> (N,). Reads the score files, so it is for single acts and not for every drag.
+    """
+    columns = workspace.columns
+    scorer = next((found for found in columns.scorers() if name in found.columns), None)
+    values: NDArray[Any] = np.zeros(columns.n, dtype=np.uint64)
+    if scorer is not None:
+        for dataset, shard in dict.fromkeys(columns.shard_of(int(row)) for row in rows):
+            if scorer.key in workspace.scores.keys(dataset, shard):
+                scores = workspace.scores.read(dataset, shard, scorer.key)
+                ids = [candidate_id.decode("ascii") for candidate_id in scores.candidate_ids]
+                values[columns.ordinals_of(ids)] = scores.columns[name]
+    return values[rows]
 
 
 def order_of(view: View, show: str, order: str) -> NDArray[np.int64]:
