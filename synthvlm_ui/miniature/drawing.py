@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +142,7 @@ def foreground(placement: Placement) -> NDArray[np.bool_]:
     return mask
 
 
-@lru_cache(maxsize=None)
+@cache
 def sprite_pixels(thing: Thing, side: int) -> Pixels:
     """Painted sprite shrunk to `side` pixels by an exact box filter, (side, side, 4) uint8."""
     sprite = _repaint(thing).astype(np.float64)
@@ -154,7 +154,7 @@ def sprite_pixels(thing: Thing, side: int) -> Pixels:
     return np.concatenate([colour, blocks[:, :, 3:] * 255], axis=2).round().astype(np.uint8)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _load_sprite(noun: str) -> Pixels:
     return np.asarray(Image.open(SPRITES_DIR / f"{noun}.png").convert("RGBA"))
 
@@ -198,7 +198,7 @@ def _paintable(fills: NDArray[np.uint8]) -> NDArray[np.float64]:
     return 0.25 + (top - bottom) / 255 + 0.2 * (top > 90)
 
 
-@lru_cache(maxsize=None)
+@cache
 def ground_pixels(ground: Ground, variant: int) -> Pixels:
     """Picture of an empty ground, (64, 64, 3) uint8; `variant` 0 or 1 moves its horizon."""
     if ground.name in words.NAMED_GROUNDS:

@@ -31,7 +31,7 @@ class LanguageRecipe:
 
     name = "lm"
 
-    def __init__(self, seed: int = 0, steps: int = 900, batch: int = 64, device: str = "cpu") -> None:
+    def __init__(self, seed: int = 0, steps: int = 1450, batch: int = 64, device: str = "cpu") -> None:
         torchvision_ops.ensure_importable()
         from transformers import LlamaForCausalLM
 

@@ -34,7 +34,7 @@ class TokenizerRecipe:
     name = "vq"
 
     def __init__(
-        self, seed: int = 0, steps: int = 1700, batch: int = 96, device: str = "cpu",
+        self, seed: int = 0, steps: int = 1400, batch: int = 96, device: str = "cpu",
         config: TokenizerConfig | None = None,
     ) -> None:  # fmt: skip
         self.seed, self.steps, self.batch, self.device = seed, steps, batch, device
@@ -46,7 +46,8 @@ class TokenizerRecipe:
         """Train on the pictures of this step number; returns the weighted loss."""
         rng = np.random.default_rng([self.seed, 12, step])
         pictures, weight = picture_batch(rng, self.batch)
-        loss = reconstruction_loss(self.model(pictures.to(self.device)), pictures.to(self.device), weight.to(self.device))
+        pictures, weight = pictures.to(self.device), weight.to(self.device)
+        loss = reconstruction_loss(self.model(pictures), pictures, weight)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step(warm_then_cool(step, self.steps, 50, 0.5))

@@ -9,8 +9,15 @@ import numpy as np
 import pytest
 
 from synthvlm_ui.miniature.contrasts import KINDS, contrast, possible
-from synthvlm_ui.miniature.corpora import CORPORA, WORLD_HELDOUT, WORLD_REAL, WORLD_SKEWED, canonical, is_heldout
-from synthvlm_ui.miniature.corpora import sample_scene
+from synthvlm_ui.miniature.corpora import (
+    CORPORA,
+    WORLD_HELDOUT,
+    WORLD_REAL,
+    WORLD_SKEWED,
+    canonical,
+    is_heldout,
+    sample_scene,
+)
 from synthvlm_ui.miniature.grammar import parse, say
 
 ASSETS = Path(__file__).parents[2] / "assets" / "miniature"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from synthvlm_ui.miniature import drawing, words
 from synthvlm_ui.miniature.corpora import sample_scene
-from synthvlm_ui.miniature.drawing import GRID, Box, all_grounds, draw, foreground, ground_pixels, place, sprite_pixels
+from synthvlm_ui.miniature.drawing import GRID, all_grounds, draw, foreground, ground_pixels, place, sprite_pixels
 from synthvlm_ui.miniature.grammar import Thing
 
 seeds = st.integers(0, 2**32 - 1)
@@ -70,4 +70,3 @@ def test_objects_change_only_the_foreground() -> None:
 def test_shrinking_keeps_a_flat_colour_exactly() -> None:
     sprite = sprite_pixels(Thing("heart", "blue"), 32)
     assert tuple(sprite[16, 16]) == (*drawing.PAINT["blue"], 255)
-    assert Box(Thing("heart"), 0, 0, 32) == Box(Thing("heart"), 0, 0, 32)
