@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from synthvlm_ui.cli.following import counts, follow
 from synthvlm_ui.cli.output import Output, duration
@@ -61,15 +62,10 @@ def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> No
     settings = settings_of(options)
     chosen = {"dataset": options.dataset, "prompt": options.prompt, "limit": options.limit}
     estimate = studio.generation.estimate(settings, **chosen)
-    output.note(
-        f"{estimate['images']} images, about {duration(estimate['seconds'])} and {estimate['bytes'] / 1e6:.1f} MB"
-        + ("" if estimate["measured"] else " (not measured on this machine yet)")
-    )
-    if not estimate["fits"]:
-        output.note("that is more than the disk has left: the job will pause until there is room")
     job_id = studio.generation.start(
         settings, **chosen, scorers=options.scorers, clip_model=options.clip_model, worker=options.worker
     )
+    _say_what_it_takes(estimate, output)
     if options.detach:
         output.result({"job_id": job_id}, [f"job {job_id} started"])
         return
@@ -78,3 +74,11 @@ def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> No
         f"generated {outcome['generated']} images, {outcome['failed']} failed, {outcome['skipped']} were there already "
         f"(job {job_id})"
     ])
+
+
+def _say_what_it_takes(estimate: Mapping[str, Any], output: Output) -> None:
+    guessed = "" if estimate["measured"] else " (a guess: not measured on this machine yet)"
+    takes = f"about {duration(estimate['seconds'])} and {estimate['bytes'] / 1e6:.1f} MB"
+    output.note(f"{estimate['images']} images, {takes}{guessed}")
+    if not estimate["fits"]:
+        output.note("that is more than the disk has left: the job will pause until there is room")

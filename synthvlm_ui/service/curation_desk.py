@@ -154,6 +154,10 @@ class CurationDesk:
                          "created": selection.created})
         return {"selections": rows}
 
+    def selection_ids(self, name: str) -> list[str]:
+        """The candidate ids of a selection, best first. Raises: UnknownName."""
+        return list(self._workspace.selections.load(name).candidate_ids)
+
     def command(self, rule: SelectionRule, name: str) -> str:
         words = ["select", "--dataset", rule.dataset, "--name", name or "SELECTION"]
         flags = {"preset": "--preset", "ssim_weight": "--lambda", "clip_min": "--clip-min", "ssim_min": "--ssim-min",
