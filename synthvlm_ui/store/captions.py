@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
-
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from synthvlm_ui.errors import BadSetting, CorruptData, DuplicateId, EmptyInput, UnknownName
 from synthvlm_ui.records import Caption
 from synthvlm_ui.store.atomic import exclusive, replacing
 from synthvlm_ui.store.names import checked_name
+from synthvlm_ui.store.parquet import DamagedParquet, TextWriter, read_batches, read_metadata
 from synthvlm_ui.store.paths import WorkspacePaths
 
 OnDuplicate = Literal["skip", "replace", "error"]
 BATCH_ROWS = 65536
 
-_SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False), pa.field("caption", pa.string(), nullable=False),
-                     pa.field("image", pa.string()), pa.field("source", pa.string()), pa.field("meta", pa.string())])
+_FIELDS = ("id", "caption", "image", "source", "meta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +72,22 @@ class CaptionStore:
 
     def count(self, dataset: str) -> int:
         """How many captions the dataset has. Raises: UnknownName, CorruptData."""
-        return sum(int(_footer(path)[b"imported"]) for path in self._known_files(dataset))
+        return sum(_imported(path) for path in self._known_files(dataset))
 
     def load(self, dataset: str) -> list[Caption]:
         """Every caption of the dataset in the order of first import. Raises: UnknownName, CorruptData."""
         captions: dict[str, Caption] = {}
         for path in self._known_files(dataset):
-            table = _table(path)
             # Assigning to a key that is there keeps its place: exactly what a replacement should do.
-            captions.update((caption.id, caption) for caption in _captions(table))
+            captions.update((caption.id, caption) for caption in _captions(path))
         return list(captions.values())
 
     def get(self, dataset: str, caption_id: str) -> Caption:
         """One caption. Raises: UnknownName, CorruptData."""
         for path in reversed(self._known_files(dataset)):
-            table = _table(path)
-            table = table.filter(pc.equal(table.column("id"), caption_id))
-            if table.num_rows:
-                return list(_captions(table))[-1]
+            found = list(_captions(path, caption_id))
+            if found:
+                return found[-1]
         raise UnknownName.of("caption", caption_id, [caption.id for caption in self.load(dataset)[:13]])
 
     def _files(self, dataset: str) -> list[Path]:
@@ -116,7 +110,8 @@ class CaptionStore:
     def _ids(self, dataset: str) -> set[str]:
         ids: set[str] = set()
         for path in self._files(dataset):
-            ids.update(_table(path, ["id"]).column("id").to_pylist())
+            for (batch,) in _batches(path, ("id",)):
+                ids.update(caption_id for caption_id in batch if caption_id is not None)
         return ids
 
 
@@ -143,7 +138,7 @@ class _Import:
         return self.imported + self.replaced
 
     def write(self, file: BinaryIO, captions: Iterable[Caption]) -> None:
-        with pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer:
+        with TextWriter(file, _FIELDS) as writer:
             for caption in captions:
                 self.seen_any = True
                 if self._is_wanted(caption):
@@ -151,7 +146,7 @@ class _Import:
                     if len(self._batch) >= BATCH_ROWS:
                         self._flush(writer)
             self._flush(writer)
-            writer.add_key_value_metadata({"imported": str(self.imported), "source": self.source})
+            writer.describe({"imported": str(self.imported), "source": self.source})
 
     def _is_wanted(self, caption: Caption) -> bool:
         if not caption.id:
@@ -169,19 +164,19 @@ class _Import:
         self.duplicates += 1
         return False
 
-    def _flush(self, writer: pq.ParquetWriter) -> None:
+    def _flush(self, writer: TextWriter) -> None:
         batch, self._batch = self._batch, []
         if not batch:
             return
         try:
-            writer.write_table(pa.table({
+            writer.add({
                 "id": [caption.id for caption in batch],
                 "caption": [caption.caption for caption in batch],
                 "image": [caption.image for caption in batch],
                 "source": [caption.source or self.source for caption in batch],
                 "meta": [json.dumps(dict(caption.meta), default=str) if caption.meta else None for caption in batch],
-            }, schema=_SCHEMA))
-        except (UnicodeEncodeError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            })
+        except ValueError as error:
             raise BadSetting(f"the caption {_unstorable(batch)} is not text that can be stored",
                              where=self.source or self.dataset,
                              fix="Save the file as UTF-8 and import it again.") from error
@@ -197,31 +192,26 @@ def _unstorable(batch: list[Caption]) -> str:
     return ascii(batch[0].id)
 
 
-def _captions(table: pa.Table) -> Iterator[Caption]:
-    for batch in table.to_batches():
-        columns = (batch.column(name).to_pylist() for name in _SCHEMA.names)
+def _captions(path: Path, only_id: str | None = None) -> Iterator[Caption]:
+    for columns in _batches(path, _FIELDS, only_id):
         for caption_id, caption, image, source, meta in zip(*columns, strict=True):
-            yield Caption(caption_id, caption, image, source, json.loads(meta) if meta else {})
+            yield Caption(caption_id or "", caption or "", image, source or "", json.loads(meta) if meta else {})
 
 
-def _table(path: Path, columns: list[str] | None = None) -> pa.Table:
+def _batches(path: Path, names: Sequence[str], only_id: str | None = None) -> Iterator[list[list[str | None]]]:
     try:
-        with pq.ParquetFile(path) as file:
-            return file.read(columns=columns)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        yield from read_batches(path, names, None if only_id is None else ("id", only_id))
+    except DamagedParquet as error:
         raise _corrupt(path, error) from error
 
 
-def _footer(path: Path) -> dict[bytes, bytes]:
+def _imported(path: Path) -> int:
     try:
-        metadata: dict[bytes, bytes] = pq.read_metadata(path).metadata
-    except (pa.ArrowException, OSError, ValueError) as error:
+        return int(read_metadata(path)["imported"])
+    except (DamagedParquet, KeyError) as error:
         raise _corrupt(path, error) from error
-    if b"imported" not in (metadata or {}):
-        raise _corrupt(path, "it was not written by this program")
-    return metadata
 
 
 def _corrupt(path: Path, why: object) -> CorruptData:
-    return CorruptData(f"the captions do not read back: {why}".splitlines()[0], where=str(path),
+    return CorruptData(f"the captions do not read back: {why}", where=str(path),
                        fix="Put back a copy of the file, or delete it and import the captions again.")

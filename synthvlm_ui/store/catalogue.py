@@ -85,13 +85,14 @@ def _caption_key(dataset: str, caption_id: str) -> int:
     return int.from_bytes(digest, "little")
 
 
-SHARD_FIELDS = {"state": "u1", "stamp": "i8", "thumbnail_stamp": "i8", "score_stamp": "i8", "spare": "?"}
+SHARD_FIELDS = {"state": "u1", "stamp": "i8", "thumbnail_stamp": "i8", "score_stamp": "i8", "rows": "i4", "spare": "?"}
 
 
 class ShardTable:
     """The shards ever seen, with the state and stamps of their files.
 
-    ``spare`` says that some of a shard's candidates lie in another one too.
+    ``rows`` counts the rows that are shown from a shard; ``spare`` says that some of its candidates are not, since they
+    lie in another shard too.
     """
 
     def __init__(self, shards: Sequence[tuple[str, str]] = (), arrays: dict[str, NDArray[Any]] | None = None) -> None:

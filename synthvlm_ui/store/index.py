@@ -55,6 +55,7 @@ class Index:
         datasets = [self.datasets.code(registration.dataset) for registration in registrations]
         shards = [self.shards.code(registration.dataset, registration.shard) for registration in registrations]
         ids = np.concatenate([registration.candidate_ids for registration in registrations])
+        np.add.at(self.shards["rows"], shards, counts)
         self.rows.extend(ids, np.repeat(np.array(datasets), counts), np.repeat(np.array(shards), counts))
         self.scores.resize(self.rows.n, len(self.shards.names))
 

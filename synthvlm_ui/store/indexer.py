@@ -20,6 +20,7 @@ from synthvlm_ui.store.paths import WorkspacePaths
 from synthvlm_ui.store.placing import keep_elsewhere, mark_absent, place
 from synthvlm_ui.store.registry import CandidateIds, Registration
 from synthvlm_ui.store.rows import DAMAGED, MISSING
+from synthvlm_ui.store.score_table import KeyScores
 from synthvlm_ui.store.scores import ScoreStore
 from synthvlm_ui.store.shards import ShardContents, ShardStore
 
@@ -35,7 +36,7 @@ class Indexer:
         self.index, self._paths, self._journal = index, paths, journal
         self._shards, self._scores = ShardStore(paths), ScoreStore(paths)
         self._watch = FolderWatch(index.seen)
-        self._changed = False
+        self._changed = self._lost = False
 
     def refresh(self, *, events_only: bool = False) -> bool:
         """Reads what is new and says whether anything was. Raises: CorruptData when the journal does not read back."""
@@ -78,6 +79,14 @@ class Indexer:
             gone = [code for name, code in known.items() if name not in stamps and table["state"][code] != ABSENT]
             self._read_shards(dataset, sorted(changed))
             self._drop_shards(dataset, gone)
+        self._look_elsewhere()
+
+    def _look_elsewhere(self) -> None:
+        """Reads the shards again that have candidates whose first choice has changed or gone."""
+        if self._lost:
+            for dataset, name in keep_elsewhere(self.index):
+                self._read_shards(dataset, [name])
+            self._lost = False
 
     def _read_shards(self, dataset: str, names: list[str]) -> None:
         for start in range(0, len(names), BATCH_SHARDS):
@@ -96,6 +105,7 @@ class Indexer:
             self._read_shards(dataset, [shard])
         else:
             self._drop_shards(dataset, [self.index.shards.code(dataset, shard)])
+        self._look_elsewhere()
 
     def _contents(self, dataset: str, name: str) -> ShardContents | None:
         where = f"shards/{dataset}/{name}"
@@ -113,7 +123,7 @@ class Indexer:
         self.index.shards["stamp"][code] = stamps_of(self._paths.shards / dataset, f"{name}.tar").get("", 0)
         self.index.shards["state"][code] = BROKEN
         mark_absent(self.index, code, DAMAGED)
-        self._changed = True
+        self._changed = self._lost = True
         return None
 
     def _register(self, dataset: str, shards: list[tuple[str, CandidateIds]]) -> None:
@@ -147,6 +157,7 @@ class Indexer:
         code = index.shards.code(dataset, name)
         index.scores.resize(index.rows.n, len(index.shards.names))
         where = f"shards/{dataset}/{name}"
+        self._lost = self._lost or bool(index.shards["stamp"][code])
         try:
             place(index, dataset, code, contents, ids)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -177,9 +188,7 @@ class Indexer:
             self.index.problems[where] = Problem(where, "the shard is missing")
             mark_absent(self.index, code, MISSING)
             self.index.unsaved += 1
-        self._changed = True
-        for spare_dataset, spare in keep_elsewhere(self.index):
-            self._read_shards(spare_dataset, [spare])
+        self._changed = self._lost = True
 
     # -- scores
 
@@ -225,6 +234,8 @@ class Indexer:
         problems.pop(where, None)
         scores = self.index.scores.ensure(found.scorer, rows.n)
         self.index.scores.resize(rows.n, len(self.index.shards.names))
+        if scores.stamps.view[code]:
+            self._clear_scores(scores, code)
         ordinals = rows.find(found.candidate_ids)
         # A candidate that lies in two shards has the scores of the shard it is shown from.
         ours = (ordinals >= 0) & (rows["shard_code"][ordinals] == code)
@@ -238,11 +249,14 @@ class Indexer:
     def _drop_scores(self, code: int, keep: set[str]) -> None:
         for key, scores in self.index.scores.keys.items():
             if key not in keep and scores.stamps.size > code and scores.stamps.view[code]:
-                scores.stamps.view[code] = scores.covered.view[code] = 0
-                ordinals = np.flatnonzero(self.index.rows["shard_code"] == code)
-                for column in scores.columns.values():
-                    column.view[ordinals] = np.nan
+                self._clear_scores(scores, code)
                 self._changed = True
+
+    def _clear_scores(self, scores: KeyScores, code: int) -> None:
+        scores.stamps.view[code] = scores.covered.view[code] = 0
+        ordinals = np.flatnonzero(self.index.rows["shard_code"] == code)
+        for column in scores.columns.values():
+            column.view[ordinals] = np.nan
 
     def _forget_score_files(self, code: int) -> None:
         self.index.shards["score_stamp"][code] = 0
@@ -261,6 +275,8 @@ class Indexer:
             # The rows an event is about were registered before it was written, so now they can all be adopted.
             if index.registered == index.rows.n:
                 self._adopt()
+            elif self.outgrown():
+                return
             for event in events:
                 index.ledger.apply(event, index.rows)
                 index.last_event = event.id

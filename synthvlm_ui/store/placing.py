@@ -30,12 +30,15 @@ def place(index: Index, dataset: str, code: int, contents: ShardContents, ids: C
     moved = taken & (before != code)
     index.shards["spare"][code] = bool((~taken).any())
     index.shards["spare"][before[moved]] = True
+    np.subtract.at(index.shards["rows"], before[moved], 1)
+    index.shards["rows"][code] += int(moved.sum())
     index.scores.forget(ordinals[moved])
-    _retire(index, code, ordinals)
     at = ordinals[taken]
     for name, values in columns.items():
         rows[name][at] = values[taken]
     rows["shard_code"][at] = code
+    if index.shards["stamp"][code] or index.shards["rows"][code] > len(at):
+        _retire(index, code, at)
 
 
 def _columns(index: Index, dataset: str, contents: ShardContents) -> dict[str, NDArray[Any]]:
@@ -72,10 +75,9 @@ def _rank(ok: NDArray[np.bool_], reason: NDArray[np.uint8]) -> NDArray[np.int64]
 
 
 def _retire(index: Index, code: int, ordinals: NDArray[np.int32]) -> None:
-    """Marks the rows that this shard had when it was read before and has no more."""
-    if not index.shards["stamp"][code]:
-        return
+    """Marks the rows that this shard once had and has no more, and forgets its scores, which are read again."""
     had = np.flatnonzero(index.rows["shard_code"] == code)
+    index.scores.forget(had)
     lost = had[~np.isin(had, ordinals)]
     index.rows["ok"][lost] = False
     index.rows["reason"][lost] = GONE

@@ -13,17 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from synthvlm_ui.errors import BadSetting, CorruptData, UnknownName
 from synthvlm_ui.records import ScorerInfo
 from synthvlm_ui.store.atomic import replacing
 from synthvlm_ui.store.names import checked_candidate_id, checked_name
+from synthvlm_ui.store.parquet import DamagedParquet, read_columns, read_metadata, write_columns
 from synthvlm_ui.store.paths import WorkspacePaths
 
-_SCORER = b"scorer"
+_SCORER = "scorer"
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,12 @@ class ScoreStore:
                 np.save(file, np.ascontiguousarray(embeddings, dtype=np.float16), allow_pickle=False)
         facts = {"name": scorer.name, "columns": list(scorer.columns), "settings": dict(scorer.settings)}
         described = json.dumps(facts, sort_keys=True, default=str)
-        table = pa.table({"candidate_id": pa.array(list(candidate_ids), pa.string()),
-                          **{name: pa.array(np.asarray(columns[name])) for name in scorer.columns}})
+        values = {name: np.asarray(columns[name]) for name in scorer.columns}
         folder = self._paths.score_folder(dataset, shard)
         # Staged one level up: the rename then changes the time of both folders, so that a look at the dataset's folder
         # alone tells a reader that some shard below has news.
         with replacing(folder / f"{key}.parquet", staging=folder.parent) as file:
-            pq.write_table(table.replace_schema_metadata({_SCORER: described}), file, compression="zstd")
+            write_columns(file, candidate_ids, values, {_SCORER: described})
 
     def keys(self, dataset: str, shard: str) -> list[str]:
         """The keys of the scorers that have scored this shard, sorted."""
@@ -77,23 +75,18 @@ class ScoreStore:
         """What one scorer wrote about this shard. Raises: CorruptData naming the file, UnknownName."""
         path = self._path(dataset, shard, key)
         try:
-            with pq.ParquetFile(path) as file:
-                table = file.read(use_threads=False)
-            scorer = _scorer(table.schema.metadata)
-            columns = {name: table.column(name).to_numpy() for name in scorer.columns}
-            ids = np.array(table.column("candidate_id").to_pylist(), dtype="S16")
-        except FileNotFoundError:
-            raise
-        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+            columns, metadata = read_columns(path)
+            scorer = _scorer(metadata)
+            return ShardScores(scorer, columns["candidate_id"], {name: columns[name] for name in scorer.columns})
+        except (DamagedParquet, KeyError, ValueError, TypeError) as error:
             raise _corrupt(path, error) from error
-        return ShardScores(scorer, ids, columns)
 
     def scorer(self, dataset: str, shard: str, key: str) -> ScorerInfo:
         """The scorer behind a key, with the settings its numbers depend on. Raises: CorruptData, UnknownName."""
         path = self._path(dataset, shard, key)
         try:
-            return _scorer(pq.read_schema(path).metadata)
-        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+            return _scorer(read_metadata(path))
+        except (DamagedParquet, KeyError, ValueError, TypeError) as error:
             raise _corrupt(path, error) from error
 
     def read_embeddings(self, dataset: str, shard: str, key: str) -> NDArray[np.float16] | None:
@@ -116,13 +109,13 @@ class ScoreStore:
         return path
 
 
-def _scorer(metadata: Mapping[bytes, bytes]) -> ScorerInfo:
+def _scorer(metadata: Mapping[str, str]) -> ScorerInfo:
     described = json.loads(metadata[_SCORER])
     return ScorerInfo(described["name"], tuple(described["columns"]), described["settings"])
 
 
 def _corrupt(path: Path, why: object) -> CorruptData:
-    return CorruptData(f"the scores do not read back: {why}".splitlines()[0], where=str(path),
+    return CorruptData(f"the scores do not read back: {why}", where=str(path),
                        fix="Delete the file and score again; nothing else is affected.")
 
 
