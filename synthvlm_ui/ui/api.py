@@ -1,0 +1,159 @@
+"""Turns plain functions into Starlette endpoints: JSON in, JSON out, errors as data, changes one at a time.
+
+Knows neither the studio's actions nor the page; the ``routes_*`` files name the actions.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from synthvlm_ui.errors import BadSetting, SynthVLMError, UnknownName, UserError, WorkspaceError
+from synthvlm_ui.service import Studio
+
+PREFIX = "/gradio_api/synthvlm"
+MAX_BODY_BYTES = 4 * 2**20
+REFRESH_EVERY_S = 0.3
+HEX = frozenset("0123456789abcdef")
+
+Json = dict[str, Any]
+Endpoint = Callable[[Request], Any]
+log = logging.getLogger(__name__)
+
+
+class Api:
+    """The studio as the routes see it: reads run side by side, changes wait for each other."""
+
+    def __init__(self, studio: Studio, *, read_only: bool) -> None:
+        self.studio, self.read_only = studio, read_only
+        self._changing = threading.Lock()
+        self._refreshed = 0.0
+
+    def get(self, path: str, action: Callable[[Mapping[str, str]], Any]) -> Route:
+        """A route whose action reads: it gets the path's and the query's values as one mapping of strings."""
+        async def endpoint(request: Request) -> Response:
+            values = {**request.query_params, **{key: str(value) for key, value in request.path_params.items()}}
+            return await self._answer(lambda: action(values))
+
+        return Route(PREFIX + path, endpoint, methods=["GET"])
+
+    def post(self, path: str, action: Callable[[Json], Any], *, changes: bool) -> Route:
+        """A route whose action gets the request's JSON object; ``changes``: refused when read-only, one at a time."""
+        async def endpoint(request: Request) -> Response:
+            try:
+                body = await _object_of(request)
+            except SynthVLMError as error:
+                return error_response(error)
+            body.update({key: str(value) for key, value in request.path_params.items()})
+            return await self._answer(lambda: self.change(lambda: action(body)) if changes else action(body))
+
+        return Route(PREFIX + path, endpoint, methods=["POST"])
+
+    def bytes(self, path: str, action: Callable[[Mapping[str, str]], tuple[bytes, str]], *, cache: str) -> Route:
+        """A route that answers with the bytes and media type its action returns."""
+        async def endpoint(request: Request) -> Response:
+            values = {key: str(value) for key, value in request.path_params.items()}
+            try:
+                content, media_type = await run_in_threadpool(action, values)
+            except SynthVLMError as error:
+                return error_response(error)
+            return Response(content, media_type=media_type, headers={"Cache-Control": cache})
+
+        return Route(PREFIX + path, endpoint, methods=["GET"])
+
+    def refresh(self) -> None:
+        """Lets the studio look for new shards, scores and decisions, at most every REFRESH_EVERY_S seconds."""
+        now = time.monotonic()
+        if now - self._refreshed >= REFRESH_EVERY_S:
+            self._refreshed = now
+            self.studio.refresh()
+
+    def change(self, action: Callable[[], Any]) -> Any:
+        """Runs an action that writes; one at a time. Raises: WorkspaceError when the app only shows the workspace."""
+        if self.read_only:
+            raise WorkspaceError("this server only shows the workspace and changes nothing",
+                                 fix="Start it without --read-only to make changes.")
+        with self._changing:
+            return action()
+
+    async def _answer(self, work: Callable[[], Any]) -> Response:
+        try:
+            return JSONResponse(_finite(await run_in_threadpool(work)), headers={"Cache-Control": "no-store"})
+        except SynthVLMError as error:
+            return error_response(error)
+        except Exception as error:
+            log.exception("a request failed")
+            return JSONResponse({"error": {"text": f"{type(error).__name__}: {error}", "kind": type(error).__name__}},
+                                status_code=500)
+
+
+def error_response(error: SynthVLMError) -> JSONResponse:
+    """What, where and what to do about it, with 404 for an unknown name, 400 for other user errors, 500 otherwise."""
+    status = 404 if isinstance(error, UnknownName) else 400 if isinstance(error, UserError) else 500
+    facts = {"text": str(error), "what": error.what, "where": error.where, "fix": error.fix,
+             "kind": type(error).__name__}
+    return JSONResponse({"error": facts}, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def number(values: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
+    """A whole number of a request, clipped to its range. Raises: BadSetting when it is no number."""
+    given = values.get(name)
+    if given in (None, ""):
+        return default
+    try:
+        return max(least, min(most, int(given)))
+    except (TypeError, ValueError):
+        raise BadSetting(f"{name} {given!r} is not a whole number", where=name) from None
+
+
+def text(values: Mapping[str, Any], name: str) -> str:
+    """A string of a request. Raises: BadSetting when it is missing or something else."""
+    given = values.get(name)
+    if not isinstance(given, str) or not given.strip():
+        raise BadSetting(f"{name} is missing", where=name, fix=f"Give a {name}.")
+    return given.strip()
+
+
+def candidate_id(values: Mapping[str, str], name: str = "id") -> str:
+    """The id in a path: 16 hex digits and nothing else, so that no path can be smuggled in. Raises: UnknownName."""
+    given = values[name]
+    if len(given) != 16 or not HEX.issuperset(given):
+        raise UnknownName(f"unknown candidate {given[:40]!r}")
+    return given
+
+
+async def _object_of(request: Request) -> Json:
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise BadSetting("the request is not JSON", fix="Send it as application/json.")
+    content = b""
+    async for part in request.stream():
+        content += part
+        if len(content) > MAX_BODY_BYTES:
+            raise BadSetting(f"the request is larger than {MAX_BODY_BYTES // 2**20} MiB", fix="Send less at a time.")
+    try:
+        value = json.loads(content or b"{}")
+    except ValueError:
+        raise BadSetting("the request is not readable JSON") from None
+    if not isinstance(value, dict):
+        raise BadSetting("the request is not a JSON object")
+    return value
+
+
+def _finite(value: Any) -> Any:
+    """The value with NaN and infinity as None, since JSON has no word for them."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

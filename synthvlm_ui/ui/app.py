@@ -1,0 +1,70 @@
+"""Builds the page: header, welcome, one tab per stage; and everything the server is launched with.
+
+Knows the studio only to hand it to tabs and routes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from synthvlm_ui.config import AppSettings
+from synthvlm_ui.service import Studio
+from synthvlm_ui.ui import captions_tab, curate_tab, export_tab, generate_tab, jobs_drawer
+from synthvlm_ui.ui.api import PREFIX, Api
+from synthvlm_ui.ui.gradio_start import import_gradio
+from synthvlm_ui.ui.guards import middleware
+from synthvlm_ui.ui.routes import build_routes
+from synthvlm_ui.ui.theme import build_theme
+
+STATIC = PREFIX.lstrip("/") + "/static"
+HEAD = f"""
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect \
+width='16' height='16' rx='4' fill='%231d4ed8'/%3E%3Cpath d='M4 11l3-4 2 2.5L11.5 5' stroke='white' \
+stroke-width='1.8' fill='none'/%3E%3C/svg%3E">
+<link rel="stylesheet" href="{STATIC}/css/app.css">
+<link rel="stylesheet" href="{STATIC}/css/curate.css">
+<script type="module" src="{STATIC}/js/main.js"></script>
+"""
+
+
+def build_app(studio: Studio, settings: AppSettings) -> tuple[Any, dict[str, Any]]:
+    """The page and the arguments of its ``launch``."""
+    gradio = import_gradio()
+    api = Api(studio, read_only=settings.read_only)
+    with gradio.Blocks(title="SynthVLM UI", analytics_enabled=False, fill_width=True,
+                       delete_cache=(3600, 3600)) as page:
+        jobs_drawer.build()
+        with gradio.Tabs(elem_id="rooms"):
+            for tab in (captions_tab, generate_tab, curate_tab, export_tab):
+                tab.build(api)
+    return page, _launch_arguments(api, settings)
+
+
+def _launch_arguments(api: Api, settings: AppSettings) -> dict[str, Any]:
+    hosted = bool(os.environ.get("SPACE_ID"))
+    return {
+        "server_name": settings.host,
+        "server_port": settings.port,
+        "theme": build_theme(),
+        "head": HEAD,
+        "quiet": True,
+        "share": False,
+        "show_error": True,
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "mcp_server": False,
+        "max_file_size": "200mb",
+        "allowed_paths": [],
+        "app_kwargs": {
+            "routes": build_routes(api),
+            "middleware": middleware(settings.allowed_hosts, settings.host, hosted),
+            "openapi_url": None,
+            "docs_url": None,
+            "redoc_url": None,
+        },
+    }

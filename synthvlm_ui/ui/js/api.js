@@ -1,0 +1,80 @@
+// Talks to the app's own routes. The address follows from this file's own, so a root path in front changes nothing.
+
+import { toast } from "./toast.js";
+
+const BASE = new URL("../../", import.meta.url);
+
+export const address = (path) => new URL(path, BASE).href;
+export const thumb = (id) => address(`thumb/${id}`);
+export const image = (id) => address(`image/${id}`);
+
+export class ServerError extends Error {
+  constructor(facts, status) {
+    super(facts.text || "The server did not answer as expected.");
+    this.facts = facts;
+    this.status = status;
+  }
+}
+
+async function answer(request) {
+  let response;
+  try {
+    response = await request;
+  } catch {
+    throw new ServerError({ text: "The server does not answer. Is it still running?", kind: "Offline" }, 0);
+  }
+  const type = response.headers.get("content-type") || "";
+  const body = type.includes("json") ? await response.json() : { error: { text: await response.text() } };
+  if (!response.ok) throw new ServerError(body.error || {}, response.status);
+  return body;
+}
+
+export function get(path, values = {}) {
+  const url = new URL(path, BASE);
+  for (const [name, value] of Object.entries(values)) url.searchParams.set(name, value);
+  return answer(fetch(url, { headers: { accept: "application/json" } }));
+}
+
+export function post(path, body = {}) {
+  return answer(fetch(new URL(path, BASE), {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+  }));
+}
+
+// Runs an action of the user; an error becomes a toast and the result undefined.
+export async function attempt(action) {
+  try {
+    return await action();
+  } catch (error) {
+    toast(error.message, "error");
+    return undefined;
+  }
+}
+
+// Sends the newest request only: while one is under way, later ones replace each other and the last is sent next.
+export class Latest {
+  constructor(send, receive, fail) {
+    Object.assign(this, { send, receive, fail, sequence: 0, busy: false, next: null });
+  }
+
+  ask(payload) {
+    this.next = payload;
+    if (!this.busy) this.run();
+  }
+
+  async run() {
+    this.busy = true;
+    while (this.next !== null) {
+      const payload = this.next;
+      this.next = null;
+      const sequence = ++this.sequence;
+      try {
+        const result = await this.send({ ...payload, sequence });
+        this.receive(result, payload);
+      } catch (error) {
+        if (this.next === null) this.fail(error, payload);
+      }
+    }
+    this.busy = false;
+  }
+}

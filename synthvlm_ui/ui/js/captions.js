@@ -1,0 +1,106 @@
+// What an import did, and the captions of one dataset, a page at a time.
+
+import { attempt, get } from "./api.js";
+import { el, options } from "./dom.js";
+import { SynthElement } from "./element.js";
+import { count, plural } from "./format.js";
+import { workspace } from "./workspace.js";
+
+const PAGE = 25;
+
+class ImportReport extends SynthElement {
+  build() { this.hidden = true; }
+
+  // ``text``: the JSON of an import, or empty. Rows come from a stranger's file and are shown as text only.
+  report(text) {
+    this.hidden = !text;
+    if (!text) return;
+    const result = JSON.parse(text);
+    const good = el("p", { class: "s-result" }, el("span", { class: "s-mark s-keep", text: "✓" }),
+      el("span", { text: `${plural(result.imported, "caption")} imported into “${result.dataset}”` }));
+    this.replaceChildren(good);
+    if (result.rejected) this.append(this.rejects(result));
+    workspace.refresh();
+  }
+
+  rejects(result) {
+    const reasons = Object.entries(result.reasons ?? {}).map(([rule, n]) => `${rule}: ${count(n)}`).join(" · ");
+    const rows = (result.rejected_rows ?? []).map((row) => el("tr", {},
+      el("td", { class: "s-right", text: row.line ?? "" }), el("td", { text: row.reason }),
+      el("td", { class: "s-clip", text: row.excerpt ?? "" })));
+    const more = result.rejected > rows.length ? ` The first ${rows.length} are listed.` : "";
+    return el("div", { class: "s-rejects" },
+      el("p", {}, el("span", { class: "s-mark s-reject", text: "✗" }),
+        el("span", { text: ` ${plural(result.rejected, "row")} not imported. ${reasons}.${more}` })),
+      el("div", { class: "s-scroll" }, el("table", { class: "s-table" },
+        el("thead", {}, el("tr", {}, ["Line", "Reason", "Text"].map((text) => el("th", { text, scope: "col" })))),
+        el("tbody", {}, rows))));
+  }
+}
+
+class Datasets extends SynthElement {
+  offset = 0;
+  chosen = null;
+
+  build() {
+    this.choice = el("select", { "aria-label": "Dataset", onchange: () => this.choose(this.choice.value) });
+    this.facts = el("span", { class: "s-subdued" });
+    this.body = el("tbody");
+    this.table = el("div", { class: "s-scroll" }, el("table", { class: "s-table" },
+      el("thead", {}, el("tr", {}, ["Caption", "Candidates", "Id"].map((text) => el("th", { text, scope: "col" })))),
+      this.body));
+    this.back = el("button", { type: "button", class: "s-button s-small", text: "Previous",
+      onclick: () => this.turn(-PAGE) });
+    this.next = el("button", { type: "button", class: "s-button s-small", text: "Next", onclick: () => this.turn(PAGE) });
+    this.where = el("span", { class: "s-subdued", "aria-live": "polite" });
+    this.pager = el("div", { class: "s-row" }, this.back, this.where, this.next);
+    this.empty = el("p", { class: "s-empty", text: "No captions yet. Import a file or paste some lines; they appear here." });
+    this.append(el("section", { class: "s-card" },
+      el("div", { class: "s-row s-between" }, el("h3", { text: "In this workspace" }),
+        el("div", { class: "s-row" }, this.choice, this.facts)),
+      this.empty, this.table, this.pager));
+  }
+
+  enter(signal) { workspace.watch(() => this.show(), signal); }
+
+  show() {
+    const names = workspace.datasets.map((set) => [set.name, set.name]);
+    if (!names.some(([name]) => name === this.chosen)) this.chosen = names.at(-1)?.[0] ?? null;
+    options(this.choice, names, this.chosen);
+    const none = names.length === 0;
+    for (const node of [this.choice, this.table, this.pager]) node.hidden = none;
+    this.empty.hidden = !none;
+    if (none) { this.facts.textContent = ""; return; }
+    const set = workspace.datasets.find((one) => one.name === this.chosen);
+    this.facts.textContent = `${plural(set.captions, "caption")} · ${plural(set.candidates, "candidate")}`
+      + (set.failed ? ` · ${count(set.failed)} failed` : "");
+    const key = JSON.stringify([set, this.offset]);
+    if (key !== this.shown) { this.shown = key; this.load(); }
+  }
+
+  choose(name) {
+    this.chosen = name;
+    this.offset = 0;
+    this.show();
+  }
+
+  turn(by) {
+    this.offset = Math.max(0, this.offset + by);
+    this.load();
+  }
+
+  async load() {
+    const page = await attempt(() => get("captions", { dataset: this.chosen, offset: this.offset, limit: PAGE }));
+    if (!page) return;
+    this.body.replaceChildren(...page.rows.map((row) => el("tr", {}, el("td", { class: "s-caption", text: row.caption }),
+      el("td", { class: "s-right", text: count(row.candidates ?? 0) }), el("td", { class: "s-mono", text: row.id }))));
+    const last = Math.min(page.total, this.offset + page.rows.length);
+    this.where.textContent = page.total ? `${count(this.offset + 1)}–${count(last)} of ${count(page.total)}` : "none";
+    this.back.disabled = this.offset === 0;
+    this.next.disabled = last >= page.total;
+    this.pager.hidden = page.total <= PAGE;
+  }
+}
+
+customElements.define("synth-import-report", ImportReport);
+customElements.define("synth-datasets", Datasets);

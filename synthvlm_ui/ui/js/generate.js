@@ -1,0 +1,216 @@
+// The form that starts a generation, its estimate, and the images as they are made.
+
+import { Latest, attempt, get, post } from "./api.js";
+import { el, field, options, uniqueId } from "./dom.js";
+import { SynthElement } from "./element.js";
+import { SCALES, bytes, chooseScale, duration, plural, scaleName } from "./format.js";
+import "./live.js";
+import { PromptBox } from "./prompt.js";
+import { openTab } from "./tabs.js";
+import { announce } from "./toast.js";
+import { workspace } from "./workspace.js";
+
+const SMALL_WORLD = "miniature";
+const FIRST_REAL = "sdxl";
+const NUMBERS = [
+  ["images_per_caption", "Images per caption", { min: 1, max: 1000, value: 3 }],
+  ["seed", "Seed", { min: 0, max: 4294967295, value: 0 }],
+  ["num_inference_steps", "Steps", { min: 1, max: 1000 }],
+  ["guidance_scale", "Guidance scale", { min: 0, max: 100, step: "any" }],
+  ["width", "Width, px", { min: 8, max: 8192 }],
+  ["height", "Height, px", { min: 8, max: 8192 }],
+];
+
+class Generate extends SynthElement {
+  generators = [];
+
+  build() {
+    this.estimates = new Latest((body) => post("estimate", body), (result) => this.estimated(result),
+      (error) => this.refused(error));
+    this.prompt = new PromptBox({ onchange: () => this.changed(), onleave: () => this.useGenerator(this.realModel()) });
+    this.buildSource();
+    this.buildSettings();
+    this.estimate = el("p", { class: "s-estimate", role: "status" });
+    this.start = el("button", { type: "submit", class: "s-button s-primary", text: "Generate" });
+    this.command = el("synth-command");
+    this.live = el("synth-live");
+    this.live.addEventListener("finished", () => { this.lookButton.hidden = false; announce("Generation finished"); });
+    this.lookButton = el("button", { type: "button", class: "s-button", text: "Look at them in Curate", hidden: true,
+      onclick: () => openTab("curate") });
+    const form = el("form", { class: "s-card s-form", onsubmit: (event) => this.submit(event) },
+      this.sources, this.settings, this.estimate, el("div", { class: "s-row" }, this.start), this.command);
+    const scales = el("select", { onchange: () => chooseScale(scales.value) });
+    options(scales, Object.entries(SCALES).map(([key, one]) => [key, one.name]), scaleName());
+    this.idle = el("div", { class: "s-empty s-tall" }, el("p", { text: "Images appear here one by one, each with its "
+      + "CLIPScore and SSIM." }));
+    this.append(el("div", { class: "s-columns" }, form, el("section", { class: "s-card s-stage", "aria-label": "Images" },
+      el("div", { class: "s-row s-between" }, el("h3", { text: "Images" }), field("CLIPScore as", scales)),
+      this.idle, this.live, this.lookButton)));
+    this.loadGenerators();
+    this.choose("prompt");
+  }
+
+  enter(signal) {
+    workspace.watch(() => this.show(), signal);
+    this.addEventListener("input", () => this.changed(), { signal });
+  }
+
+  buildSource() {
+    const name = uniqueId("source");
+    const radio = (value, text) => el("label", { class: "s-option" },
+      el("input", { type: "radio", name, value, onchange: () => this.choose(value) }), text);
+    this.datasetChoice = el("select");
+    this.limit = el("input", { type: "number", min: 1, placeholder: "all" });
+    this.datasetNote = el("p", { class: "s-hint" });
+    this.fromDataset = el("div", {}, el("div", { class: "s-pair" }, field("Dataset", this.datasetChoice),
+      field("Captions at most", this.limit)), this.datasetNote);
+    this.sources = el("fieldset", { class: "s-plain-set" }, el("legend", { class: "s-unseen", text: "What to draw" }),
+      el("div", { class: "s-segments" }, this.promptRadio = radio("prompt", "One prompt"),
+        this.datasetRadio = radio("dataset", "A dataset")), this.prompt.root, this.fromDataset);
+  }
+
+  buildSettings() {
+    this.generator = el("input", { list: uniqueId("generators"), value: SMALL_WORLD, autocomplete: "off",
+      spellcheck: "false", onchange: () => this.generatorChanged() });
+    this.known = el("datalist", { id: this.generator.getAttribute("list") });
+    this.status = el("p", {});
+    this.presets = el("div", { class: "s-chips", "aria-label": "Generators" });
+    this.inputs = {};
+    const fields = NUMBERS.map(([name, label, limits]) => {
+      this.inputs[name] = el("input", { type: "number", step: 1, ...limits });
+      return field(label, this.inputs[name]);
+    });
+    this.inputs.negative_prompt = el("input", { maxlength: "4000", placeholder: "what should not be in the image" });
+    this.settings = el("div", { class: "s-stack" }, field("Generator (name, Hub id or directory)", this.generator, this.status), this.known,
+      this.presets, el("div", { class: "s-trio" }, fields), field("Negative prompt", this.inputs.negative_prompt));
+  }
+
+  async loadGenerators() {
+    const found = await attempt(() => get("generators"));
+    this.generators = found?.generators ?? [];
+    this.known.replaceChildren(...this.generators.map((one) => el("option", { value: one.name, label: one.note })));
+    this.presets.replaceChildren(...this.generators.slice(0, 6).map((one) => el("button", { type: "button",
+      class: "s-chip", title: one.note, "aria-pressed": "false", "data-name": one.name,
+      onclick: () => this.useGenerator(one.name) },
+      one.name, one.status === "ready" ? null : el("small", { text: ` ${one.status}` }))));
+    this.generatorChanged();
+  }
+
+  realModel() {
+    const real = this.generators.filter((one) => one.name !== SMALL_WORLD);
+    return (real.find((one) => one.name === FIRST_REAL) ?? real[0])?.name ?? FIRST_REAL;
+  }
+
+  useGenerator(name) {
+    this.generator.value = name;
+    this.generatorChanged();
+    announce(`Generator ${name}`);
+  }
+
+  generatorChanged() {
+    const name = this.generator.value.trim();
+    const one = this.generators.find((known) => known.name === name);
+    this.status.textContent = one ? `${one.status}${one.note ? `: ${one.note}` : ""}`
+      : "A Hub id (owner/name) is downloaded when it starts; a directory is read as it is.";
+    this.status.dataset.status = one?.status ?? "";
+    for (const chip of this.presets.children) chip.setAttribute("aria-pressed", String(chip.dataset.name === name));
+    const hints = { num_inference_steps: one?.steps, guidance_scale: one?.guidance_scale, width: one?.native_px,
+      height: one?.native_px };
+    for (const [key, hint] of Object.entries(hints)) {
+      this.inputs[key].placeholder = hint === null || hint === undefined ? "model's own" : String(hint);
+    }
+    for (const side of ["width", "height"]) {
+      this.inputs[side].min = one?.min_px ?? 8;
+      this.inputs[side].max = one?.max_px ?? 8192;
+      this.inputs[side].disabled = Boolean(one && one.min_px === one.max_px);
+      if (this.inputs[side].disabled) this.inputs[side].value = "";
+    }
+    this.prompt.mark(name === SMALL_WORLD);
+    this.changed();
+  }
+
+  choose(source) {
+    this.source = source;
+    for (const [label, value] of [[this.promptRadio, "prompt"], [this.datasetRadio, "dataset"]]) {
+      label.firstChild.checked = value === source;
+    }
+    this.prompt.root.hidden = source !== "prompt";
+    this.fromDataset.hidden = source !== "dataset";
+    this.changed();
+  }
+
+  show() {
+    const sets = workspace.datasets;
+    options(this.datasetChoice, sets.map((set) => [set.name, `${set.name} (${plural(set.captions, "caption")})`]),
+      this.datasetChoice.value || sets[0]?.name);
+    this.datasetChoice.disabled = sets.length === 0;
+    this.datasetNote.textContent = sets.length ? "" : "There is no dataset yet. Import captions first.";
+    this.start.disabled = workspace.readOnly;
+    this.start.title = workspace.readOnly ? "This server only shows the workspace" : "";
+    const running = workspace.activeJobs.find((job) => job.kind.startsWith("generat"));
+    if (running && running.id !== this.live.job) this.follow(running.id);
+    const key = JSON.stringify(sets.map((set) => [set.name, set.captions]));
+    if (key !== this.sets) { this.sets = key; this.changed(); }
+  }
+
+  body() {
+    const settings = { generator: this.generator.value.trim() };
+    for (const [name, input] of Object.entries(this.inputs)) if (!input.disabled) settings[name] = input.value.trim();
+    return this.source === "prompt" ? { settings, prompt: this.prompt.text }
+      : { settings, dataset: this.datasetChoice.value, limit: this.limit.value };
+  }
+
+  changed() {
+    if (!this.estimate) return;
+    clearTimeout(this.asking);
+    this.asking = setTimeout(() => this.ask(), 200);
+  }
+
+  ask() {
+    const body = this.body();
+    if (!body.prompt && !body.dataset) {
+      this.say(this.source === "prompt" ? "Type a prompt to see how long it will take." : "");
+      this.command.show("");
+      return;
+    }
+    this.estimates.ask(body);
+  }
+
+  estimated(result) {
+    const guess = result.measured ? "about" : "roughly";
+    const time = result.seconds === null ? "time unknown until the model is there" : `${guess} ${duration(result.seconds)}`;
+    this.say(`${plural(result.images, "image")} · ${time} · ${bytes(result.bytes)} on disk, ${bytes(result.free_bytes)} free`,
+      result.fits ? "" : "bad");
+    if (!result.fits) this.estimate.append(" This does not fit.");
+    this.command.show(result.command);
+  }
+
+  refused(error) {
+    this.say(error.message, "bad");
+    this.command.show("");
+  }
+
+  say(text, kind = "") {
+    this.estimate.textContent = text;
+    this.estimate.dataset.kind = kind;
+  }
+
+  async submit(event) {
+    event.preventDefault();
+    this.start.disabled = true;
+    const started = await attempt(() => post("generate", this.body()));
+    this.start.disabled = workspace.readOnly;
+    if (!started) return;
+    announce("Generation started");
+    this.follow(started.job_id);
+    workspace.refresh();
+  }
+
+  follow(job) {
+    this.idle.hidden = true;
+    this.lookButton.hidden = true;
+    this.live.follow(job);
+  }
+}
+
+customElements.define("synth-generate", Generate);

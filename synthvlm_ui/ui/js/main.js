@@ -1,0 +1,12 @@
+// Defines the page's own elements; they come to life wherever a tab mounts them.
+
+import "./command.js";
+import "./jobs.js";
+import "./welcome.js";
+import "./captions.js";
+import "./generate.js";
+import "./curate.js";
+import "./export.js";
+import { rememberTabs } from "./tabs.js";
+
+rememberTabs();

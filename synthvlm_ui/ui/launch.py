@@ -1,0 +1,39 @@
+"""Opens the studio and serves the page until it is interrupted.
+
+Knows no tab. Errors a user can act on become one line on stderr and the exit code of their class.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from synthvlm_ui.errors import SynthVLMError
+from synthvlm_ui.ui.options import settings_from
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Serves the app; returns the exit code (0 after an interrupt)."""
+    try:
+        settings = settings_from(arguments)
+        from synthvlm_ui.service import Studio
+
+        studio = Studio.open(settings.workspace, actor=settings.actor, read_only=settings.read_only)
+    except SynthVLMError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+
+    from synthvlm_ui.ui.app import build_app
+
+    demo, launch = build_app(studio, settings)
+    if settings.demo and not settings.read_only and not studio.summary()["datasets"]:
+        studio.generation.start_demo()
+    print(f"SynthVLM UI: http://{_shown(settings.host)}:{settings.port}/   workspace: {settings.workspace}", flush=True)
+    demo.launch(**launch)
+    return 0
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "::"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host

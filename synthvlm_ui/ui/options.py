@@ -1,0 +1,92 @@
+"""Command-line options of the browser app, with SYNTHVLM_* and GRADIO_SERVER_PORT as their defaults.
+
+Knows no page: it only fills ``config.AppSettings``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from synthvlm_ui.config import AppSettings, default_workspace, environment
+from synthvlm_ui.errors import BadSetting
+
+FIRST_PORT = 7860
+PORTS_TRIED = 100
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+
+
+def settings_from(arguments: Sequence[str] | None = None) -> AppSettings:
+    """The settings of one server process. Raises: BadSetting when a port is not a port or already in use."""
+    options = _parser().parse_args(arguments)
+    return AppSettings(
+        workspace=options.workspace.expanduser(),
+        host=options.host,
+        port=_port(options.port, options.host),
+        allowed_hosts=tuple(options.allowed_host or _hosts_of_environment()),
+        read_only=options.read_only,
+        demo=options.demo,
+        actor=environment("ACTOR", "local"),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="app.py", description="SynthVLM UI in the browser.")
+    parser.add_argument("--workspace", type=Path, default=default_workspace(), help="directory of the data [%(default)s]")
+    parser.add_argument("--host", default=environment("HOST", "127.0.0.1"), help="address to listen on [%(default)s]")
+    parser.add_argument("--port", type=int, help=f"port to listen on [first free one from {FIRST_PORT}]")
+    parser.add_argument("--allowed-host", action="append", metavar="NAME",
+                        help="another name this server answers to; may be given again")
+    parser.add_argument("--read-only", action="store_true", default=_flag("READ_ONLY"),
+                        help="show everything, change nothing")
+    parser.add_argument("--demo", action="store_true", default=_flag("DEMO"),
+                        help="start making the demo at once when the workspace is empty")
+    return parser
+
+
+def _flag(name: str) -> bool:
+    return environment(name, "").lower() in TRUE_WORDS
+
+
+def _hosts_of_environment() -> list[str]:
+    """SYNTHVLM_ALLOWED_HOST, comma separated, and the public name a hosting service announces in SPACE_HOST."""
+    named = environment("ALLOWED_HOST", "").split(",") + [os.environ.get("SPACE_HOST", "")]
+    return [name.strip() for name in named if name.strip()]
+
+
+def _port(given: int | None, host: str) -> int:
+    announced = environment("PORT", os.environ.get("GRADIO_SERVER_PORT", ""))
+    if given is None and announced:
+        if not announced.isdecimal():
+            raise BadSetting(f"port {announced!r} is not a number", where="SYNTHVLM_PORT, GRADIO_SERVER_PORT",
+                             fix="Give a number from 1 to 65535.")
+        given = int(announced)
+    if given is None:
+        return _first_free(host)
+    if not 1 <= given <= 65535:
+        raise BadSetting(f"port {given} is not a port", where="--port", fix="Give a number from 1 to 65535.")
+    if not _is_free(host, given):
+        raise BadSetting(f"port {given} is in use", where="--port", fix="Stop the other program or give another port.")
+    return given
+
+
+def _first_free(host: str) -> int:
+    for port in range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):
+        if _is_free(host, port):
+            return port
+    raise BadSetting(f"no free port from {FIRST_PORT} to {FIRST_PORT + PORTS_TRIED - 1} on {host}", where="--port",
+                     fix="Give a free port, or an address of this machine as --host.")
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,107 @@
+"""JSON routes of the whole workspace, captions, generation and jobs.
+
+Knows the studio's actions and the shape of a request; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from starlette.routing import Route
+
+from synthvlm_ui.config import DEFAULT_GENERATOR
+from synthvlm_ui.errors import BadSetting, UnknownName
+from synthvlm_ui.records import GenerationSettings
+from synthvlm_ui.ui.api import Api, Json, candidate_id, number, text
+
+JOB_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+WHOLE_NUMBERS = {"images_per_caption", "seed", "num_inference_steps", "width", "height", "batch_size", "chunk_images"}
+DECIMALS = {"guidance_scale"}
+CHOSEN_IN_PAGE = WHOLE_NUMBERS | DECIMALS | {"generator", "negative_prompt", "prompt_template", "device"}
+
+
+def job_routes(api: Api) -> list[Route]:
+    """Routes of the page's state, captions, generation and jobs."""
+    studio = api.studio
+
+    def state(_values: Mapping[str, str]) -> Json:
+        api.refresh()
+        return {"summary": studio.summary(), "jobs": studio.jobs.list()["jobs"], "read_only": api.read_only}
+
+    def captions(values: Mapping[str, str]) -> Any:
+        return studio.captions.page(text(values, "dataset"), number(values, "offset", 0, 0, 10**9),
+                                    number(values, "limit", 50, 1, 500))
+
+    return [
+        api.get("/state", state),
+        api.get("/info", lambda _values: studio.info()),
+        api.get("/captions", captions),
+        api.get("/generators", lambda _values: {"generators": studio.generation.generators()}),
+        api.post("/words", lambda body: studio.captions.unknown_words(str(body.get("text", ""))[:4000]),
+                 changes=False),
+        api.post("/estimate", lambda body: _estimate(api, body), changes=False),
+        api.post("/generate", lambda body: {"job_id": _start(api, body)}, changes=True),
+        api.post("/score", lambda body: {"job_id": studio.scoring.start(text(body, "dataset"))}, changes=True),
+        api.post("/demo", lambda _body: {"job_id": studio.generation.start_demo()}, changes=True),
+        api.get("/jobs/{job}", lambda values: studio.jobs.show(job_id(values))),
+        api.get("/jobs/{job}/live",
+                lambda values: studio.jobs.live(job_id(values), number(values, "after", 0, 0, 10**9))),
+        api.bytes("/jobs/{job}/image/{id}", lambda values: _live_image(api, values),
+                  cache="private, max-age=3600"),
+        api.post("/jobs/{job}/stop", lambda body: studio.jobs.stop(job_id(body)), changes=True),
+        api.post("/jobs/{job}/resume", lambda body: studio.jobs.resume(job_id(body)), changes=True),
+    ]
+
+
+def job_id(values: Mapping[str, Any]) -> str:
+    """The job id in a path; anything that could be a path is unknown. Raises: UnknownName."""
+    given = str(values["job"])
+    if not given or len(given) > 80 or not JOB_ID_CHARACTERS.issuperset(given):
+        raise UnknownName(f"unknown job {given[:40]!r}")
+    return given
+
+
+def generation_settings(body: Mapping[str, Any]) -> GenerationSettings:
+    """The settings a form sends: an empty field stands for the generator's own default. Raises: BadSetting."""
+    given = body.get("settings") or {}
+    known = {field.name for field in fields(GenerationSettings)} & CHOSEN_IN_PAGE
+    chosen: dict[str, Any] = {"generator": DEFAULT_GENERATOR}
+    for name, value in given.items():
+        if name in known and value not in (None, ""):
+            chosen[name] = _typed(name, value)
+    return GenerationSettings(**chosen)
+
+
+def _typed(name: str, value: Any) -> Any:
+    convert = int if name in WHOLE_NUMBERS else float if name in DECIMALS else str
+    try:
+        return convert(value)
+    except (TypeError, ValueError):
+        kind = "a whole number" if name in WHOLE_NUMBERS else "a number"
+        raise BadSetting(f"{name} {value!r} is not {kind}", where=name) from None
+
+
+def _source(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Either a prompt or a dataset, and how many captions of it at most. Raises: BadSetting."""
+    if str(body.get("prompt") or "").strip():
+        return {"prompt": text(body, "prompt")}
+    if not str(body.get("dataset") or "").strip():
+        raise BadSetting("there is nothing to draw", fix="Type a prompt or choose a dataset.")
+    limit = number(body, "limit", 0, 0, 10**9) or None
+    return {"dataset": text(body, "dataset"), "limit": limit}
+
+
+def _estimate(api: Api, body: Json) -> Json:
+    settings, source = generation_settings(body), _source(body)
+    estimate = api.studio.generation.estimate(settings, **source)
+    return {**estimate, "command": api.studio.generation.command(settings, **source)}
+
+
+def _start(api: Api, body: Json) -> str:
+    return api.studio.generation.start(generation_settings(body), **_source(body))
+
+
+def _live_image(api: Api, values: Mapping[str, str]) -> tuple[bytes, str]:
+    return api.studio.jobs.live_image(job_id(values), candidate_id(values))
