@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Option -> field of SelectionRule; an option that was not given leaves the preset's own value.
 RULE_FIELDS = (
     "preset", "ssim_weight", "clip_min", "ssim_min", "combined_min", "where", "top_k", "keep_ratio",
-    "best_per_caption", "guards", "random", "seed",
+    "best_per_caption", "drop_duplicates", "guards", "random", "seed",
 )
 
 
@@ -35,6 +35,7 @@ def add_to(commands: Commands) -> None:
     size.add_argument("--top-k", "--top-n", type=at_least(1), metavar="N", help="keep the N best")
     size.add_argument("--keep-ratio", type=fraction, metavar="R", help="keep this share of the best")
     add("--best-per-caption", action="store_true", default=None, help="keep only the best image of each caption")
+    add("--drop-duplicates", action="store_true", default=None, help="of pictures that look alike keep only the best")
     add("--guards", choices=("on", "off"), help="drop blank and blurred images (default: on)")
     add("--random", action="store_true", default=None, help="keep at random instead of the best: the control group")
     add("--seed", type=at_least(0), metavar="S", help="seed of --random")
