@@ -191,7 +191,6 @@ class JobDirectory:
             if state == "stopping":
                 raise BadSetting(f"job {id} is still stopping", fix="Resume it when it has stopped.")
             if state in ENDED:
-                files.clear_stop()
                 files.write_status(JobStatus("queued", queued_ns=time.time_ns(), done=status.done, total=status.total,
                                              failed=status.failed))
                 os.utime(self.path)  # see stamp
@@ -232,7 +231,6 @@ class JobDirectory:
                     if state == "crashed":
                         files.write_status(dataclasses.replace(status, state="crashed", eta_s=None, ended=now(),
                                                                message=str(CRASHED)))
-                        files.clear_stop()
         for draft in self.path.glob(f"{DRAFT_PREFIX}*"):
             with contextlib.suppress(FileNotFoundError):  # just published by its creator
                 if time.time() - draft.stat().st_mtime > DRAFT_LIFETIME_S:

@@ -119,7 +119,6 @@ class Worker:
         files.log(f"{ending['state']}: {ending['message']}")
         with files.changing():
             files.write_status(dataclasses.replace(last, eta_s=None, ended=now(), **ending))
-            files.clear_stop()
 
     def _claim(self, files: JobFiles) -> JobStatus | None:
         """None when the job was stopped since it was seen in the queue."""
@@ -127,7 +126,7 @@ class Worker:
             status = files.status()
             if status.state != "queued":
                 return None
-            files.clear_stop()
+            files.clear_stop()  # of an earlier run: while a job waits, stop changes its state at once
             json_files.write(files.pid_file, {"worker": self._token, **_this_process()}, durable=False)
             status = dataclasses.replace(status, state="running", worker=self._token, started=now(), ended="")
             files.write_status(status)

@@ -76,7 +76,7 @@ def test_stop_and_resume_redo_nothing(desk):
 def test_resume_while_stopping_is_refused(desk):
     id = desk.count(3, seconds=0.6)
     desk.work()
-    desk.until_state(id, "running")
+    desk.until(lambda: desk.jobs.show(id).done == 1)
     assert desk.jobs.stop(id).state == "stopping"
     with pytest.raises(BadSetting, match="still stopping"):
         desk.jobs.resume(id)
@@ -96,6 +96,33 @@ def test_kill_is_noticed_at_once_and_resume_continues(desk):
     assert desk.work() is True
     assert follow(desk.jobs, id, lambda _: None).state == "done"
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in desk.out.iterdir()}.items()
+
+
+def test_job_killed_while_stopping_runs_again_when_resumed(desk):
+    id = desk.count(4, seconds=0.4)
+    desk.work()
+    desk.until(lambda: desk.jobs.show(id).done == 1)
+    assert desk.jobs.stop(id).state == "stopping"
+    os.kill(desk.owner_pid(), signal.SIGKILL)
+    desk.until_state(id, "crashed")
+    desk.jobs.resume(id)
+    desk.work()
+    assert follow(desk.jobs, id, lambda _: None).state == "done"
+
+
+def test_job_stopped_between_being_seen_and_being_started_does_not_run(desk):
+    ran: list[str] = []
+    worker = Worker(desk.jobs.path, "cpu", {"count": lambda context: ran.append(context.id) or {}}, idle_s=0.0)
+    id, queued = desk.count(1), worker.jobs.queued
+
+    def queued_then_stopped(device):
+        waiting = queued(device)
+        desk.jobs.stop(id)
+        return waiting
+
+    worker.jobs.queued = queued_then_stopped
+    worker.run()
+    assert ran == [] and desk.state(id) == "stopped"
 
 
 def test_next_worker_writes_the_crash_down_and_leaves_the_job_to_its_owner(desk):
