@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-PARTS: tuple[str, ...] = ("lm", "vq", "generator", "vlm", "clip")
+PARTS: tuple[str, ...] = ("lm", "vq", "decoder", "generator", "vlm", "clip")
+FOLDERS = {"decoder": "vq"}  # the decoder is trained again, larger, for the finished codes
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "miniature"
 
 
@@ -24,6 +25,7 @@ def build_recipe(part: str, assets: Path, options: dict[str, Any]) -> Any:
     builders: dict[str, Callable[[], Any]] = {
         "lm": lambda: _load("lm_recipe", "LanguageRecipe")(**options),
         "vq": lambda: _load("vq_recipe", "TokenizerRecipe")(**options),
+        "decoder": lambda: _load("vq_recipe", "DecoderRecipe")(assets, **options),
         "generator": lambda: _load("generator_recipe", "GeneratorRecipe")(assets, **options),
         "vlm": lambda: _load("vlm_recipe", "VlmRecipe")(assets, **options),
         "clip": lambda: _load("clip_recipe", "ClipRecipe")(**options),
@@ -71,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     for part in (arguments.only,) if arguments.only else PARTS:
         recipe = build_recipe(part, arguments.out, options)
         loop.train(
-            recipe, arguments.runs / part, arguments.out / part,
+            recipe, arguments.runs / part, arguments.out / FOLDERS.get(part, part),
             resume=arguments.resume, minutes=arguments.minutes,
         )  # fmt: skip
 

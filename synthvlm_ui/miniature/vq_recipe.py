@@ -6,6 +6,7 @@ weighted three times): no perceptual or adversarial term, which two CPU cores ca
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from synthvlm_ui.models import storage
 from synthvlm_ui.models.vq_tokenizer import PictureTokenizer, TokenizerConfig
 
 OBJECT_WEIGHT = 3.0
+ENCODER = ("patch_in.", "encoder.", "to_code.", "spread.")  # what decides the codes
 
 
 class TokenizerRecipe:
@@ -47,7 +49,9 @@ class TokenizerRecipe:
         rng = np.random.default_rng([self.seed, 12, step])
         pictures, weight = picture_batch(rng, self.batch)
         pictures, weight = pictures.to(self.device), weight.to(self.device)
-        loss = reconstruction_loss(self.model(pictures), pictures, weight)
+        return self._update(step, reconstruction_loss(self.model(pictures), pictures, weight))
+
+    def _update(self, step: int, loss: Tensor) -> float:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step(warm_then_cool(step, self.steps, 50, 0.5))
@@ -65,6 +69,49 @@ class TokenizerRecipe:
     def export(self, out: Path) -> None:
         """config.json and fp16 weights, with the table of soft embeddings."""
         storage.save_tokenizer(self.model, out)
+
+
+class DecoderRecipe(TokenizerRecipe):
+    """Trains a larger decoder for the codes of a finished tokenizer; the codes stay what they are.
+
+    Part of the codes is replaced at random, so that the decoder learns to paint the picture
+    that the neighbours suggest: generated tokens are never all right.
+
+    Args:
+        assets: directory that holds the trained `vq`.
+        width, blocks: sizes of the new decoder.
+        wrong: share of codes replaced.
+    """
+
+    name = "decoder"
+
+    def __init__(
+        self, assets: Path, seed: int = 0, steps: int = 1500, batch: int = 64, device: str = "cpu",
+        width: int = 128, blocks: int = 5, wrong: float = 0.02,
+    ) -> None:  # fmt: skip
+        finished = storage.load_tokenizer(assets / "vq")
+        config = replace(finished.config, decoder_width=width, decoder_blocks=blocks)
+        super().__init__(seed, steps, batch, device, config)
+        kept = {k: v for k, v in finished.state_dict().items() if k.startswith(ENCODER)}
+        self.model.load_state_dict(kept, strict=False)
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(not name.startswith(ENCODER))
+        self.model.spread.eval()
+        self.wrong = wrong
+        self.optimiser = SplitOptimiser(self.model, ("rise.weight", "fall.weight"), adam_lr=2e-3)
+
+    def step(self, step: int) -> float:
+        """Train the decoder on the pictures of this step number; returns the weighted loss."""
+        rng = np.random.default_rng([self.seed, 15, step])
+        pictures, weight = picture_batch(rng, self.batch)
+        pictures, weight = pictures.to(self.device), weight.to(self.device)
+        with torch.no_grad():
+            codes = self.model.quantise(pictures)
+            size = codes.shape[:2]
+            other = self.model.quantiser.from_ids(torch.from_numpy(rng.integers(0, self.model.quantiser.size, size)))
+            wrong = torch.from_numpy(rng.random(size) < self.wrong).unsqueeze(-1)
+            codes = torch.where(wrong.to(self.device), other.to(self.device), codes)
+        return self._update(step, reconstruction_loss(self.model.paint(codes), pictures, weight))
 
 
 def picture_batch(rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:

@@ -26,6 +26,7 @@ class TokenizerConfig:
     patch: int = 4
     width: int = 96
     encoder_blocks: int = 1
+    decoder_width: int = 96
     decoder_blocks: int = 3
     levels: tuple[int, ...] = (8, 5, 5, 5)
 
@@ -67,16 +68,16 @@ class PictureTokenizer(nn.Module):
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         self.config = config
-        width, patch = config.width, config.patch
+        width, painted, patch = config.width, config.decoder_width, config.patch
         self.quantiser = FiniteScalarQuantiser(config.levels)
         self.patch_in = nn.Linear(3 * patch * patch, width)
         self.encoder = nn.Sequential(*(ConvBlock(width) for _ in range(config.encoder_blocks)))
         self.to_code = nn.Linear(width, len(config.levels))
         self.spread = nn.BatchNorm1d(len(config.levels), affine=False)
-        self.codebook_in = nn.Linear(len(config.levels), width)
-        self.decoder = nn.Sequential(*(ConvBlock(width) for _ in range(config.decoder_blocks)))
-        self.norm = nn.LayerNorm(width)
-        self.patch_out = nn.Linear(width, 3 * patch * patch)
+        self.codebook_in = nn.Linear(len(config.levels), painted)
+        self.decoder = nn.Sequential(*(ConvBlock(painted) for _ in range(config.decoder_blocks)))
+        self.norm = nn.LayerNorm(painted)
+        self.patch_out = nn.Linear(painted, 3 * patch * patch)
 
     def quantise(self, pictures: Tensor) -> Tensor:
         """Quantised vectors (N, tokens, len(levels)) of pictures (N, side, side, 3) in [-1, 1]."""
@@ -110,7 +111,7 @@ class PictureTokenizer(nn.Module):
 
     @torch.no_grad()
     def codebook(self) -> Tensor:
-        """Soft embedding of every id, (codebook size, width): what the VLM reads."""
+        """Soft embedding of every id, (codebook size, decoder_width): what the VLM reads."""
         ids = torch.arange(self.quantiser.size, device=self.codebook_in.weight.device)
         return self.codebook_in(self.quantiser.from_ids(ids))
 
