@@ -38,7 +38,7 @@ def _head(tally: Tally, form: str) -> str:
 
 def _recipes(tally: Tally) -> str:
     rows = ["## How the images were made\n",
-            "| images | generator | model | revision | sampler | steps | guidance | prompt template | negative prompt |",
+            "| images | generator | model | revision | sampler | steps | guidance | template | negative prompt |",
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     for recipe, count in sorted(tally.recipes.items(), key=lambda pair: (-pair[1], pair[0]))[:_SHOWN_RECIPES]:
         rows.append(f"| {count} | " + " | ".join(code(value) for value in recipe) + " |")

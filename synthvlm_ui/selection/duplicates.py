@@ -1,6 +1,6 @@
 """Near duplicates by perceptual hash, and caps per group: who stays when several are alike.
 
-Knows no score: the caller's keys say who is better. Everything is exact, nothing is sampled.
+Knows no score: the keys of ``ranking`` say who is better. Everything is exact, nothing is sampled.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from synthvlm_ui.selection.ranking import best_first
 
 _Keys = NDArray[np.uint64]
 _Rows = NDArray[np.int64]
@@ -24,7 +26,7 @@ def without_duplicates(hashes: NDArray[np.uint64], keys: _Keys, forced: NDArray[
 
     Rows that are ``forced`` stay whatever they resemble. Shapes: hashes, keys and forced (N,), rows (M,) -> (K,).
     """
-    rows = rows[np.lexsort((~keys[rows], ~forced[rows]))]
+    rows = best_first(keys, rows, forced)
     _, first = np.unique(hashes[rows], return_index=True)
     left, right = near_pairs(hashes[rows[first]], radius_bits)
     # Positions in best-first order stand for the candidates: the smaller of a pair is the better.
@@ -57,11 +59,33 @@ def near_pairs(hashes: NDArray[np.uint64], radius_bits: int) -> tuple[_Rows, _Ro
 def best_in_group(groups: NDArray[np.integer], keys: _Keys, forced: NDArray[np.bool_], rows: _Rows,
                   most: int) -> _Rows:
     """The best rows of each group, at most this many; forced rows come first, and stay even beyond it."""
-    order = rows[np.lexsort((~keys[rows], ~forced[rows], groups[rows]))]
-    group = groups[order]
+    if not len(rows):
+        return rows
+    if most == 1:
+        return _best_of_each(groups, keys, forced, rows)
+    ordered = best_first(keys, rows, forced)
+    group = groups[ordered] - groups[ordered].min()
+    # numpy sorts 16-bit integers in linear time, and clusters are few.
+    by_group = np.argsort(group.astype(np.uint16) if group.max() < 1 << 16 else group, kind="stable")
+    group = group[by_group]
     starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
-    place = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
-    return np.sort(order[(place < most) | forced[order]])
+    place = np.arange(len(group)) - np.repeat(starts, np.diff(np.r_[starts, len(group)]))
+    kept = ordered[by_group]
+    return np.sort(kept[(place < most) | forced[kept]])
+
+
+def _best_of_each(groups: NDArray[np.integer], keys: _Keys, forced: NDArray[np.bool_], rows: _Rows) -> _Rows:
+    """One row of each group, without sorting; where some are forced, those."""
+    settled = np.zeros(int(groups[rows].max()) + 1, bool)
+    is_forced = forced[rows]
+    held = rows[is_forced]
+    settled[groups[held]] = True
+    free = rows[~is_forced]
+    free = free[~settled[groups[free]]]
+    group, key = groups[free], keys[free]
+    best = np.zeros(len(settled), np.uint64)
+    np.maximum.at(best, group, key)
+    return np.concatenate((held, free[key == best[group]]))
 
 
 def _band_masks(radius_bits: int) -> list[np.uint64]:

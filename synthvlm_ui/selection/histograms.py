@@ -40,12 +40,13 @@ class Binning:
 
     def kept(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Rows of the mask in each bin, (bins,) int64."""
-        return self._count(self._code[mask])
+        return self._count(self._code[np.flatnonzero(mask)])
 
     def _place(self, inside: NDArray[np.float64]) -> NDArray[np.int64]:
         """The bin by arithmetic, then put right where rounding crossed an edge."""
         low, high = self.edges[0], self.edges[-1]
-        place: NDArray[np.int64] = np.minimum(((inside - low) * (self.bins / (high - low))).astype(np.int64), self.bins - 1)
+        place: NDArray[np.int64] = ((inside - low) * (self.bins / (high - low))).astype(np.int64)
+        place = np.minimum(place, self.bins - 1)
         place -= inside < self.edges[place]
         place += (inside >= self.edges[place + 1]) & (place < self.bins - 1)
         return place

@@ -11,8 +11,9 @@ from typing import Any
 from synthvlm_ui.errors import UnknownName
 
 # Sources: paper, SynthVLM (arXiv:2407.20756): CLIPScore as raw cosine + 0.5 SSIM. bettersynth, the same authors'
-# contest entry, which leaves CLIPScore's factor 2.5 in. flare, FUSION (arXiv:2504.09925, equation 15): the paper's formula with
-# SSIM over the whole image and its quadrants. normalised: both terms as z-scores, so that neither outweighs the other.
+# contest entry, which leaves CLIPScore's factor 2.5 in. flare, FUSION (arXiv:2504.09925, equation 15): the paper's
+# formula with SSIM over the whole image and its quadrants. normalised: both terms as z-scores, so that neither
+# outweighs the other.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {"preset": "paper", "clip_scale": 1.0, "ssim_weight": 0.5, "normalise": False},
     "bettersynth": {"preset": "bettersynth", "clip_scale": 2.5, "ssim_weight": 0.5, "normalise": False},

@@ -5,6 +5,8 @@ Knows no threshold and no verdict. Every step is exact under a change of the ord
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ from synthvlm_ui.selection.presets import ssim_column
 # Sums over fixed-point integers do not depend on the order of rows, as sums of floats would: 2**-30 is far below what
 # float32 resolves, and a million values below 64 stay inside int64.
 _FIXED_POINT = 2.0**30
+_BIG_ENDIAN = sys.byteorder == "big"
 
 
 def combined_score(rule: SelectionRule, columns: Columns) -> NDArray[np.float32]:
@@ -23,10 +26,10 @@ def combined_score(rule: SelectionRule, columns: Columns) -> NDArray[np.float32]
     A term of weight 0 is left out, and its column need not be there. With ``normalise`` each term is a z-score over
     the candidates that have it. Raises: BadSetting naming a missing column.
     """
-    total = np.zeros(size_of(columns), np.float32)
-    for _, term in _terms(rule, columns):
-        total += term
-    return total
+    terms = [term for _, term in _terms(rule, columns)]
+    if not terms:
+        return np.zeros(size_of(columns), np.float32)
+    return terms[0] + terms[1] if len(terms) == 2 else terms[0].copy()
 
 
 def variance_share(rule: SelectionRule, columns: Columns) -> dict[str, float]:
@@ -42,23 +45,39 @@ def variance_share(rule: SelectionRule, columns: Columns) -> dict[str, float]:
 def keys_of(score: NDArray[np.float32], columns: Columns) -> NDArray[np.uint64]:
     """One number per row, higher is better and none twice: score descending, then candidate id ascending.
 
-    NaN comes after every number. Shapes: (N,) -> (N,).
+    NaN comes after every number. The lower 32 bits hold the complement of the id's rank. Shapes: (N,) -> (N,).
     """
-    # Adding 0.0 makes -0.0 equal to 0.0; flipping bits makes floats order like unsigned integers.
-    bits = (score + np.float32(0.0)).view(np.uint32)
-    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
-    ordered[np.isnan(score)] = 0
-    keys = ordered.astype(np.uint64)
-    keys <<= np.uint64(32)
-    keys |= ~rank_of(columns)
-    return keys
+    # Adding 0.0 makes -0.0 equal to 0.0; flipping the bits of negative floats makes floats order like integers.
+    bits = (score + np.float32(0.0)).view(np.int32)
+    bits ^= (bits >> 31) & np.int32(0x7FFFFFFF)
+    bits[np.isnan(score)] = np.iinfo(np.int32).min
+    return _packed(bits.view(np.uint32) ^ np.uint32(1 << 31), rank_of(columns))
 
 
 def random_keys(seed: int, columns: Columns) -> NDArray[np.uint64]:
     """Keys of a random order that depends on the seed and the set of ids only (PCG64 over the sorted ids)."""
     rank = rank_of(columns)
-    shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(rank)).astype(np.uint64)
-    return shuffled[rank]
+    dense = np.empty(len(rank), np.uint32)
+    dense[np.argsort(rank)] = np.arange(len(rank), dtype=np.uint32)
+    shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(rank)).astype(np.uint32)
+    return _packed(shuffled[dense], rank)
+
+
+def best_first(keys: NDArray[np.uint64], rows: NDArray[np.int64],
+               forced: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """The rows by falling key, ``forced`` ones before all others. Shapes: keys, forced (N,), rows (M,) -> (M,)."""
+    result = rows[np.argsort(~keys[rows])]
+    if forced is None:
+        return result
+    first = forced[result]
+    return np.concatenate((result[first], result[~first])) if first.any() else result
+
+
+def _packed(upper: NDArray[np.uint32], rank: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    keys = np.empty((len(rank), 2), np.uint32)
+    keys[:, 0 if _BIG_ENDIAN else 1] = upper
+    np.invert(rank, out=keys[:, 1 if _BIG_ENDIAN else 0])
+    return keys.reshape(-1).view(np.uint64)
 
 
 def _terms(rule: SelectionRule, columns: Columns) -> list[tuple[str, NDArray[np.float32]]]:
@@ -69,7 +88,7 @@ def _terms(rule: SelectionRule, columns: Columns) -> list[tuple[str, NDArray[np.
         values = require(columns, name, f"the preset {rule.preset!r}").astype(np.float32, copy=False)
         if rule.normalise:
             values = _z_score(values)
-        terms.append((name, values * np.float32(weight)))
+        terms.append((name, values if weight == 1 else values * np.float32(weight)))
     return terms
 
 

@@ -20,7 +20,7 @@ from synthvlm_ui.selection.columns import Columns, require, size_of
 from synthvlm_ui.selection.duplicates import DUPLICATE_RADIUS_BITS, best_in_group, without_duplicates
 from synthvlm_ui.selection.filters import check_filter, matching
 from synthvlm_ui.selection.presets import preset, ssim_column
-from synthvlm_ui.selection.ranking import combined_score, keys_of, random_keys
+from synthvlm_ui.selection.ranking import best_first, combined_score, keys_of, random_keys
 
 _Mask = NDArray[np.bool_]
 
@@ -105,9 +105,8 @@ def resolve(rule: SelectionRule, columns: Columns) -> Resolved:
     check_rule(rule, columns)
     choice = _choose(rule, columns)
     keys = choice.keys if choice.keys is not None else _keys(rule, choice.combined, columns)
-    rows = np.flatnonzero(choice.mask)
-    ordinals = rows[np.argsort(~keys[rows])]
-    ranked = ordinals[~choice.forced[ordinals]]
+    ordinals = best_first(keys, np.flatnonzero(choice.mask))
+    ranked = np.flatnonzero(choice.mask & ~choice.forced)
     cut = float(choice.combined[ranked].min()) if len(ranked) and not rule.random else None
     plain = _choose(rule, {name: column for name, column in columns.items() if name != "verdict"}, choice) \
         if (choice.forced.any() or choice.rejected.any()) else choice
@@ -129,7 +128,7 @@ def yield_of(rule: SelectionRule, columns: Columns) -> Yield:
     """How much the rule keeps, without sorting what it keeps. Raises: BadSetting (see check_rule)."""
     check_rule(rule, columns)
     mask = _choose(rule, columns).mask
-    return Yield(len(mask), int(mask.sum()), _captions(columns, mask), _captions(columns, None), mask)
+    return Yield(len(mask), int(np.count_nonzero(mask)), _captions(columns, mask), _captions(columns, None), mask)
 
 
 def _needed(rule: SelectionRule) -> list[tuple[str, str]]:
@@ -233,8 +232,9 @@ def _captions(columns: Columns, mask: _Mask | None) -> int:
     if codes is None or not len(codes):
         return 0
     present = np.zeros(int(codes.max()) + 1, bool)
-    present[codes if mask is None else codes[mask]] = True
-    return int(present.sum())
+    # Looking rows up by number is faster than by a mask.
+    present[codes if mask is None else codes[np.flatnonzero(mask)]] = True
+    return int(np.count_nonzero(present))
 
 
 def _bad(what: str, where: str, fix: str) -> BadSetting:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from synthvlm_ui.records import Candidate, Selection, SelectionRule
 FORMATS = sorted(formats())
 
 
+@cache
 def picture(seed: int, size=(24, 24), form="webp") -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
     buffer = io.BytesIO()
@@ -228,7 +230,7 @@ def test_wrong_names_are_user_errors(tmp_path):
 
 
 def test_a_score_that_only_later_pairs_have_is_refused_by_parquet(tmp_path):
-    late = [item(number) for number in range(1001)]
+    late = [item(number, image=picture(0)) for number in range(1001)]
     late[-1] = ExportItem(late[-1].candidate, late[-1].image, "webp", {**late[-1].scores, "extra": 1.0})
     with pytest.raises(BadSetting, match="'extra'"):
         export("parquet", late, tmp_path / "out")

@@ -53,7 +53,8 @@ def test_a_tree_survives_being_written_and_read(tree):
 
 @pytest.mark.parametrize(("text", "position"), [
     ("", 1), ("x >", 4), ("x > 1 and", 10), ("(x > 1", 7), ("x > 1)", 6), ("x > 1 x", 7), ("x > $", 5), ("3", 2),
-    ("3 < 4", 6), ("x ! 3", 3), ("and x", 1), ("x > 1.2.3", 5), ("x > 3a", 5), ('x == "open', 6), ("x == 1 == == 2", 11),
+    ("3 < 4", 6), ("x ! 3", 3), ("and x", 1), ("x > 1.2.3", 5), ("x > 3a", 5), ('x == "open', 6),
+    ("x == 1 == == 2", 11),
     ("(" * 200 + "x" + ")" * 200, 51), ("not " * 200 + "x", 201), ("__import__('os')", 11),
 ])
 def test_what_is_not_a_filter_is_refused_with_its_position(text, position):
