@@ -18,7 +18,9 @@ from synthvlm_ui.ui.api import Api, Json, candidate_id, number, text
 SHOWN = ("kept", "dropped", "all", "undecided", "keep", "reject", "failed")
 ORDERS = ("combined", "clip_cosine", "ssim", "newest", "caption")
 BINS = 64
-RULE_FIELDS = frozenset(field.name for field in fields(SelectionRule))
+RULE_TYPES: dict[str, tuple[type, ...]] = {
+    field.name: (bool,) if "bool" in str(field.type) else (int,) if "int" in str(field.type)
+    else (int, float) if "float" in str(field.type) else (str,) for field in fields(SelectionRule)}
 MAX_IDS = 10_000
 
 
@@ -43,10 +45,14 @@ def _rule(api: Api, body: Mapping[str, Any]) -> SelectionRule:
     given = body.get("rule")
     if not isinstance(given, Mapping):
         raise BadSetting("rule is missing", where="rule")
-    unknown = sorted(set(given) - RULE_FIELDS)
-    if unknown:
-        raise BadSetting(f"unknown rule field {unknown[0]!r}", where="rule")
-    return api.studio.curation.rule(**{name: value for name, value in given.items() if value is not None})
+    rule = {name: value for name, value in given.items() if value is not None}
+    for name, value in rule.items():
+        if name not in RULE_TYPES:
+            raise BadSetting(f"unknown rule field {name[:40]!r}", where="rule")
+        # bool is an int to Python, and no number to a user
+        if not isinstance(value, RULE_TYPES[name]) or (isinstance(value, bool) and bool not in RULE_TYPES[name]):
+            raise BadSetting(f"{name} cannot be {str(value)[:40]!r}", where="rule")
+    return api.studio.curation.rule(**{"dataset": "", **rule})
 
 
 def _view(api: Api, body: Json) -> Json:

@@ -28,7 +28,9 @@ def job_routes(api: Api) -> list[Route]:
 
     def state(_values: Mapping[str, str]) -> Json:
         api.refresh()
-        return {"summary": studio.summary(), "jobs": studio.jobs.list()["jobs"], "read_only": api.read_only}
+        summary = studio.summary()
+        summary["problems"] = [str(problem) for problem in summary["problems"]]
+        return {"summary": summary, "jobs": studio.jobs.list()["jobs"], "read_only": api.read_only}
 
     def captions(values: Mapping[str, str]) -> Any:
         return studio.captions.page(text(values, "dataset"), number(values, "offset", 0, 0, 10**9),
@@ -96,7 +98,9 @@ def _source(body: Mapping[str, Any]) -> dict[str, Any]:
 def _estimate(api: Api, body: Json) -> Json:
     settings, source = generation_settings(body), _source(body)
     estimate = api.studio.generation.estimate(settings, **source)
-    return {**estimate, "command": api.studio.generation.command(settings, **source)}
+    limit = source.pop("limit", None)
+    command = api.studio.generation.command(settings, **source)
+    return {**estimate, "command": f"{command} --limit {limit}" if limit else command}
 
 
 def _start(api: Api, body: Json) -> str:

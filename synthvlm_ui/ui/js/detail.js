@@ -60,7 +60,7 @@ export class Detail {
 
   showVerdict(found) {
     const [verdict, sign, words] = VERDICTS[found.verdict] ?? ["clear", "", "no verdict by hand"];
-    this.verdict.textContent = `${sign} ${words}${found.verdict && found.verdict_by ? ` (${found.verdict_by})` : ""}`.trim();
+    this.verdict.textContent = `${sign} ${words}${found.verdict && found.verdict_by ? `, by ${found.verdict_by}, ${when(found.verdict_at)}` : ""}`.trim();
     for (const button of this.buttons) {
       button.setAttribute("aria-pressed", String(verdict !== "clear" && button.dataset.verdict === verdict));
     }
@@ -87,7 +87,9 @@ export class Detail {
       .map(([name, key]) => [name, found[key]]);
     rows.splice(12, 0, ["Size", `${found.width} × ${found.height} px`]);
     if (found.created) rows.push(["Made", when(found.created)]);
-    for (const [name, facts] of Object.entries(found.scorers ?? {})) rows.push([`Scored by ${name}`, printedFacts(facts)]);
+    for (const scorer of found.scorers ?? []) {
+      rows.push([`Scorer ${scorer.key}`, `${printedFacts(scorer.scores ?? {})} · ${printedFacts(scorer.settings ?? {})}`]);
+    }
     this.facts.replaceChildren(...rows.flatMap(([name, value]) => [el("dt", { text: name }), el("dd", { text: printed(value) })]));
   }
 
@@ -107,7 +109,5 @@ function printed(value) {
 }
 
 function printedFacts(facts) {
-  if (facts === null || typeof facts !== "object") return printed(facts);
-  return Object.entries(facts).map(([name, value]) => `${name} ${value !== null && typeof value === "object" && !Array.isArray(value)
-    ? `(${printedFacts(value)})` : printed(value)}`).join(", ");
+  return Object.entries(facts).map(([name, value]) => `${name} ${printed(value)}`).join(", ");
 }

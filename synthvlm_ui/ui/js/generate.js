@@ -43,9 +43,10 @@ class Generate extends SynthElement {
     options(scales, Object.entries(SCALES).map(([key, one]) => [key, one.name]), scaleName());
     this.idle = el("div", { class: "s-empty s-tall" }, el("p", { text: "Images appear here one by one, each with its "
       + "CLIPScore and SSIM." }));
-    this.append(el("div", { class: "s-columns" }, form, el("section", { class: "s-card s-stage", "aria-label": "Images" },
+    this.stage = el("section", { class: "s-card s-stage", "aria-label": "Images" },
       el("div", { class: "s-row s-between" }, el("h3", { text: "Images" }), field("CLIPScore as", scales)),
-      this.idle, this.live, this.lookButton)));
+      this.idle, this.live, this.lookButton);
+    this.append(el("div", { class: "s-columns" }, form, this.stage));
     this.loadGenerators();
     this.choose("prompt");
   }
@@ -114,7 +115,7 @@ class Generate extends SynthElement {
       : "A Hub id (owner/name) is downloaded when it starts; a directory is read as it is.";
     this.status.dataset.status = one?.status ?? "";
     for (const chip of this.presets.children) chip.setAttribute("aria-pressed", String(chip.dataset.name === name));
-    const hints = { num_inference_steps: one?.steps, guidance_scale: one?.guidance_scale, width: one?.native_px,
+    const hints = { num_inference_steps: one?.num_inference_steps, guidance_scale: one?.guidance_scale, width: one?.native_px,
       height: one?.native_px };
     for (const [key, hint] of Object.entries(hints)) {
       this.inputs[key].placeholder = hint === null || hint === undefined ? "model's own" : String(hint);
@@ -210,6 +211,7 @@ class Generate extends SynthElement {
     this.idle.hidden = true;
     this.lookButton.hidden = true;
     this.live.follow(job);
+    if (this.stage.getBoundingClientRect().top > window.innerHeight * 0.8) this.stage.scrollIntoView({ block: "start" });
   }
 }
 

@@ -6,6 +6,8 @@ import { clip, unit } from "./format.js";
 
 export const VERDICTS = { 1: ["keep", "✓", "kept by hand"], "-1": ["reject", "✗", "rejected by hand"] };
 
+const GUARDS = { 1: "blank", 2: "blurred", 3: "black", 4: "not an image" };
+
 // ``onverdict(id, verdict)``, ``onopen(id)``, ``onturn(direction)``: what the grid asks its owner to do.
 export class Grid {
   constructor({ onverdict, onopen, onturn }) {
@@ -137,7 +139,7 @@ class Tile {
     this.mark.textContent = sign;
     this.mark.className = `s-mark ${verdict ? `s-${verdict}` : ""}`;
     this.mark.hidden = !verdict;
-    this.rule.textContent = item.ok === false ? "failed" : item.guard ? "guard" : "dropped";
+    this.rule.textContent = item.ok === false ? "failed" : item.guard ? GUARDS[item.guard] ?? "guard" : "dropped";
     this.rule.hidden = item.kept && !item.guard;
     this.caption.textContent = item.caption;
     this.caption.title = item.error_message || item.caption;

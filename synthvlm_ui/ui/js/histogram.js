@@ -15,6 +15,7 @@ export class Histogram {
     this.slider = el("input", { type: "range", min: 0, max: STEPS, step: 1, value: 0, class: "s-slider",
       "aria-label": `${title} threshold`, oninput: () => this.slid() });
     this.number = el("input", { type: "number", step: "any", placeholder: "off", id: uniqueId("threshold"),
+      "aria-label": `${title} at least`,
       oninput: () => this.typed() });
     this.off = el("button", { type: "button", class: "s-button s-small", title: "No threshold",
       "aria-label": `${title}: no threshold`, onclick: () => this.choose(null) }, icon("cross"));
@@ -22,7 +23,7 @@ export class Histogram {
     this.named = el("span", { class: "s-subdued" });
     this.root = el("section", { class: "s-histogram", "data-column": column, "aria-label": title },
       el("div", { class: "s-histogram-head" }, el("h4", { text: title }), this.named,
-        el("label", { for: this.number.id, text: "at least" }), this.number, this.off),
+        el("label", { for: this.number.id, text: "≥", title: "at least" }), this.number, this.off),
       this.plot, this.slider, this.axis);
   }
 

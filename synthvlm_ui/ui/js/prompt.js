@@ -63,7 +63,7 @@ export class PromptBox {
 
   suggest(examples) {
     this.examples.hidden = examples.length === 0;
-    this.examples.replaceChildren(el("span", { class: "s-hint", text: "It can draw:" }), ...examples.slice(0, 5).map((text) =>
+    this.examples.replaceChildren(el("span", { class: "s-hint", text: "It can draw:" }), ...examples.slice(0, 3).map((text) =>
       el("button", { type: "button", class: "s-chip", text, onclick: () => this.use(text) })));
   }
 

@@ -1,0 +1,141 @@
+"""The page as a whole: what its process loads, its options, and the handlers of its forms."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from synthvlm_ui.config import REPOSITORY
+from synthvlm_ui.errors import BadSetting
+from synthvlm_ui.service import Studio
+from synthvlm_ui.ui.options import settings_from
+
+HEAVY = ("torch", "diffusers", "transformers", "open_clip", "plotly", "sklearn", "matplotlib")
+
+
+def test_building_the_page_loads_no_engine(tmp_path: Path) -> None:
+    script = f"""
+import json, sys
+from synthvlm_ui.service import Studio
+from synthvlm_ui.ui.app import build_app
+from synthvlm_ui.ui.options import settings_from
+settings = settings_from(["--workspace", {str(tmp_path / "w")!r}])
+page, launch = build_app(Studio.open(settings.workspace), settings)
+public = [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"]
+print(json.dumps([[name for name in {HEAVY!r} if name in sys.modules], public, launch["server_name"]]))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=REPOSITORY, capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0, done.stderr
+    loaded, public, host = json.loads(done.stdout.strip().splitlines()[-1])
+    assert loaded == []
+    assert public == []
+    assert host == "127.0.0.1"
+
+
+def test_the_door_loads_neither_gradio_nor_numpy() -> None:
+    script = "import sys, synthvlm_ui.ui; print('gradio' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["False", "False"], done.stderr
+
+
+def test_app_py_is_short() -> None:
+    assert len((REPOSITORY / "app.py").read_text(encoding="utf-8").splitlines()) <= 20
+
+
+def test_options_come_before_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SYNTHVLM_HOST", "localhost")
+    monkeypatch.setenv("SYNTHVLM_ALLOWED_HOST", "one.example, two.example")
+    monkeypatch.setenv("SYNTHVLM_READ_ONLY", "1")
+    settings = settings_from(["--workspace", str(tmp_path)])
+    assert (settings.host, settings.allowed_hosts, settings.read_only) == (
+        "localhost", ("one.example", "two.example"), True)
+    assert settings_from(["--allowed-host", "three.example", "--host", "127.0.0.1"]).allowed_hosts == ("three.example",)
+
+
+def test_the_announced_port_is_taken_and_a_given_one_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = []
+    for _ in range(2):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            free.append(probe.getsockname()[1])
+    monkeypatch.setenv("GRADIO_SERVER_PORT", str(free[0]))
+    assert settings_from([]).port == free[0]
+    assert settings_from(["--port", str(free[1])]).port == free[1]
+
+
+def test_a_port_in_use_is_said_and_the_default_moves_on() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(BadSetting, match="in use"):
+            settings_from(["--port", str(taken.getsockname()[1])])
+    assert 7860 <= settings_from([]).port < 7960
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    with pytest.raises(BadSetting):
+        settings_from(["--port", port])
+
+
+def test_a_workspace_that_is_a_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    done = subprocess.run([sys.executable, "app.py", "--workspace", str(tmp_path / "file")], cwd=REPOSITORY,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1 and done.stderr.startswith("error: ")
+
+
+class TestForms:
+    """The handlers behind the two forms, called as gradio calls them."""
+
+    @pytest.fixture
+    def api(self, studio: Studio):
+        from synthvlm_ui.ui.api import Api
+
+        return Api(studio, read_only=False)
+
+    def test_a_file_is_imported_and_its_bad_rows_are_named(self, api, tmp_path: Path) -> None:
+        from synthvlm_ui.ui.captions_tab import _import_file
+
+        path = tmp_path / "captions.csv"
+        path.write_text("caption,id\na red cat,1\n,2\n" + "x" * 5000 + ",3\n", encoding="utf-8")
+        found = _import_file(api, "mine", str(path), "", "", "skip")
+        assert found["imported"] == 1 and found["rejected"] == 2
+        assert [row["line"] for row in found["rejected_rows"]] == [3, 4]
+
+    def test_errors_become_toasts_with_what_where_and_fix(self, api) -> None:
+        import gradio
+
+        from synthvlm_ui.ui.captions_tab import _import_file, _import_lines
+        from synthvlm_ui.ui.reports import told
+
+        for call in (lambda: _import_file(api, "mine", None, "", "", "skip"), lambda: _import_lines(api, "mine", " \n"),
+                     lambda: _import_lines(api, " ", "a red cat"), lambda: _import_lines(api, "../up", "a red cat")):
+            with pytest.raises(gradio.Error) as raised:
+                told(call)
+            assert raised.value.message.endswith(".") and "Traceback" not in raised.value.message
+        assert api.studio.captions.datasets() == []
+
+    def test_an_export_goes_into_the_workspace_and_validates(self, api, candidates) -> None:
+        from synthvlm_ui.ui.export_tab import _export, _validate
+
+        api.studio.curation.select("best", api.studio.curation.rule(dataset="small", top_k=4))
+        done = _export(api, "best", "llava", "", True)
+        assert done["written"] == 4 and len(done["manifest_sha256"]) == 64
+        assert Path(done["out"]).is_relative_to(api.studio.workspace.root)
+        assert _validate(api, "best", "llava", "")["ok"]
+
+    def test_an_export_without_selection_or_to_a_relative_path_is_refused(self, api, candidates) -> None:
+        from synthvlm_ui.errors import UserError
+        from synthvlm_ui.ui.export_tab import _export
+
+        for selection, out in ((None, ""), ("best", "relative/path")):
+            with pytest.raises(UserError):
+                _export(api, selection, "llava", out, False)
