@@ -5,7 +5,8 @@ Knows no rule. A column is an (N,) array; N is the number of candidates of one d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,34 @@ def rank_of(columns: Columns) -> NDArray[np.uint32]:
     if "id_rank" in columns:
         return columns["id_rank"].astype(np.uint32, copy=False)
     return id_rank(require(columns, "candidate_id", "a selection"))
+
+
+def captions_in(columns: Columns, mask: NDArray[np.bool_] | None = None) -> int:
+    """How many captions have a row in the mask, or any row; 0 when no column says which caption a row belongs to.
+
+    The count of all is remembered for the latest column, which must not be changed after it was handed over.
+    """
+    global _latest_count
+    codes = columns.get("caption_code")
+    if codes is None or not len(codes):
+        return 0
+    if mask is not None:
+        # Looking rows up by number is faster than by a mask.
+        return _distinct(codes[np.flatnonzero(mask)], int(codes.max()))
+    column, count = _latest_count
+    if column() is not codes:
+        count = _distinct(codes, int(codes.max()))
+        _latest_count = (weakref.ref(codes), count)
+    return count
+
+
+_latest_count: tuple[Callable[[], Any], int] = (lambda: None, 0)
+
+
+def _distinct(codes: NDArray[Any], most: int) -> int:
+    present = np.zeros(most + 1, bool)
+    present[codes] = True
+    return int(np.count_nonzero(present))
 
 
 def _order_of_short_ids(ids: NDArray[np.bytes_]) -> NDArray[np.int64]:

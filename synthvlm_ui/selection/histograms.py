@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from synthvlm_ui.errors import BadSetting
 
 _FLOAT = NDArray[np.float32]
+_UNSURE_BINS = 1e-6
 
 
 class Binning:
@@ -30,25 +31,33 @@ class Binning:
         self.edges = np.linspace(low, high, bins + 1)
         wide = np.asarray(values, np.float64)
         inside = (wide >= low) & (wide <= high)
-        self.missing = int(np.isnan(wide).sum())
-        self.below = int((wide < low).sum())
-        self.above = len(wide) - self.missing - self.below - int(inside.sum())
+        count = int(np.count_nonzero(inside))
+        self.missing = int(np.count_nonzero(np.isnan(wide))) if count < len(wide) else 0
+        self.below = int(np.count_nonzero(wide < low)) if count < len(wide) else 0
+        self.above = len(wide) - self.missing - self.below - count
         # 0 is for rows in no bin, so that counting needs no mask.
-        self._code = np.zeros(len(wide), np.uint16)
-        self._code[inside] = self._place(wide[inside]) + 1
+        if count == len(wide):
+            self._code = self._place(wide)
+        else:
+            rows = np.flatnonzero(inside)
+            self._code = np.zeros(len(wide), np.uint16)
+            self._code[rows] = self._place(wide[rows])
         self.total = self._count(self._code)
 
     def kept(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Rows of the mask in each bin, (bins,) int64."""
         return self._count(self._code[np.flatnonzero(mask)])
 
-    def _place(self, inside: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The bin by arithmetic, then put right where rounding crossed an edge."""
-        low, high = self.edges[0], self.edges[-1]
-        place: NDArray[np.int64] = ((inside - low) * (self.bins / (high - low))).astype(np.int64)
+    def _place(self, inside: NDArray[np.float64]) -> NDArray[np.uint16]:
+        """The bin from 1 on: by arithmetic, and by the edges themselves where rounding could have crossed one."""
+        scaled = inside - self.edges[0]
+        scaled *= self.bins / (self.edges[-1] - self.edges[0])
+        place = scaled.astype(np.uint16)
+        scaled -= np.rint(scaled)
+        unsure = np.flatnonzero(np.abs(scaled, out=scaled) < _UNSURE_BINS)
+        place[unsure] = np.searchsorted(self.edges, inside[unsure], side="right") - 1
         place = np.minimum(place, self.bins - 1)
-        place -= inside < self.edges[place]
-        place += (inside >= self.edges[place + 1]) & (place < self.bins - 1)
+        place += 1
         return place
 
     def _count(self, codes: NDArray[np.uint16]) -> NDArray[np.int64]:

@@ -93,7 +93,8 @@ def _terms(rule: SelectionRule, columns: Columns) -> list[tuple[str, NDArray[np.
 
 
 def _z_score(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    finite = values[np.isfinite(values)].astype(np.float64)
+    is_finite = np.isfinite(values)
+    finite = (values if is_finite.all() else values[np.flatnonzero(is_finite)]).astype(np.float64)
     if not len(finite):
         return values
     mean = _mean(finite)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.records import SelectionRule
-from synthvlm_ui.selection.columns import Columns, require, size_of
+from synthvlm_ui.selection.columns import Columns, captions_in, require, size_of
 from synthvlm_ui.selection.duplicates import DUPLICATE_RADIUS_BITS, best_in_group, without_duplicates
 from synthvlm_ui.selection.filters import check_filter, matching
 from synthvlm_ui.selection.presets import preset, ssim_column
@@ -119,8 +119,8 @@ def resolve(rule: SelectionRule, columns: Columns) -> Resolved:
         passed=choice.passed,
         overridden_keep=int((choice.forced & ~plain.mask).sum()),
         overridden_reject=int((choice.rejected & plain.mask).sum()),
-        captions_kept=_captions(columns, choice.mask),
-        captions_total=_captions(columns, None),
+        captions_kept=captions_in(columns, choice.mask),
+        captions_total=captions_in(columns),
     )
 
 
@@ -128,7 +128,7 @@ def yield_of(rule: SelectionRule, columns: Columns) -> Yield:
     """How much the rule keeps, without sorting what it keeps. Raises: BadSetting (see check_rule)."""
     check_rule(rule, columns)
     mask = _choose(rule, columns).mask
-    return Yield(len(mask), int(np.count_nonzero(mask)), _captions(columns, mask), _captions(columns, None), mask)
+    return Yield(len(mask), int(np.count_nonzero(mask)), captions_in(columns, mask), captions_in(columns), mask)
 
 
 def _needed(rule: SelectionRule) -> list[tuple[str, str]]:
@@ -224,17 +224,6 @@ def _best(rows: NDArray[np.int64], keys: NDArray[np.uint64], forced: _Mask, room
         least = np.partition(ordered, len(free) - room)[len(free) - room] if room else None
         free = free[ordered >= least] if least is not None else free[:0]
     return np.concatenate((held, free))
-
-
-def _captions(columns: Columns, mask: _Mask | None) -> int:
-    """How many captions have a row in the mask; 0 when the columns do not say which caption a row belongs to."""
-    codes = columns.get("caption_code")
-    if codes is None or not len(codes):
-        return 0
-    present = np.zeros(int(codes.max()) + 1, bool)
-    # Looking rows up by number is faster than by a mask.
-    present[codes if mask is None else codes[np.flatnonzero(mask)]] = True
-    return int(np.count_nonzero(present))
 
 
 def _bad(what: str, where: str, fix: str) -> BadSetting:
