@@ -81,7 +81,7 @@ def read_columns(path: Path) -> tuple[dict[str, NDArray[Any]], Metadata]:
 
 def read_batches(path: Path, names: Sequence[str],
                  where: tuple[str, str] | None = None) -> Iterator[list[list[str | None]]]:
-    """Some text columns of a file by batches; with ``where`` only rows of that column and value. Raises: DamagedParquet."""
+    """Some text columns by batches; with ``where`` only rows of that column and value. Raises: DamagedParquet."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
