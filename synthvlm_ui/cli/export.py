@@ -20,7 +20,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: a folder of the workspace")
     parser.add_argument("--rejects", action="store_true", help="also write what the selection dropped, as rejects")
     parser.add_argument("--overwrite", action="store_true", help="replace an export that stands in DIR already")
-    parser = commands.add("validate", _validate, "check exported files and count what is wrong", read_only=True)
+    parser = commands.add("validate", _validate, "check exported files and count what is wrong", needs="any")
     parser.add_argument("path", type=Path, metavar="PATH")
     parser.add_argument("--format", required=True, metavar="FORMAT", help="format to check against")
 

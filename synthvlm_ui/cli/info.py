@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def add_to(commands: Commands) -> None:
-    commands.add("info", _info, "versions, device, back ends and counts", read_only=True)
+    commands.add("info", _info, "versions, device, back ends and counts", needs="any")
 
 
 def _info(options: argparse.Namespace, studio: Studio, output: Output) -> None:
-    facts = studio.info()
+    facts = {**studio.info(), "workspace": str(options.workspace)}
     output.result(facts, _lines(facts))
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     group = commands.group("jobs", "jobs of the workspace")
-    group.add("list", _list, "all jobs, newest first", read_only=True)
-    show = group.add("show", _show, "one job, with its settings and the end of its log", read_only=True)
+    group.add("list", _list, "all jobs, newest first", needs="existing")
+    show = group.add("show", _show, "one job, with its settings and the end of its log", needs="existing")
     show.add_argument("--follow", action="store_true", help="wait until it ends")
     stop = group.add("stop", _stop, "stop a job after the image it is drawing")
     resume = group.add("resume", _resume, "continue a job that was stopped, failed or crashed")

@@ -9,13 +9,20 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from synthvlm_ui.cli.following import Detached
 from synthvlm_ui.cli.output import Output
-from synthvlm_ui.cli.parser import build_parser
+from synthvlm_ui.cli.parser import Needs, build_parser
 from synthvlm_ui.config import default_workspace, environment
 from synthvlm_ui.errors import DiskFull, Failure, SynthVLMError
+
+if TYPE_CHECKING:
+    from synthvlm_ui.service import Studio
 
 EXIT_INTERRUPTED = 130
 
@@ -55,14 +62,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str], output: Output) -> int:
     options = build_parser().parse_args(arguments)
     output.as_json = getattr(options, "json", False)
+    options.workspace = (getattr(options, "workspace", None) or default_workspace()).expanduser().absolute()
+    with _studio(options.workspace, options.needs) as studio:
+        return int(options.run(options, studio, output) or 0)
+
+
+@contextmanager
+def _studio(workspace: Path, needs: Needs) -> Iterator[Studio]:
+    """The Studio of a workspace; a command that needs none gets an empty one in passing, so that none is left behind."""
     # Not before the arguments are known to be right: --help and a typing error need no workspace.
     from synthvlm_ui.service import Studio
 
-    workspace = getattr(options, "workspace", None) or default_workspace()
     # The browser's actor, so that what was decided there can be undone here.
-    studio = Studio.open(workspace.expanduser(), actor=environment("ACTOR", "local"), read_only=options.read_only)
-    code = options.run(options, studio, output)
-    return int(code or 0)
+    actor = environment("ACTOR", "local")
+    with ExitStack() as on_leaving:
+        if needs == "any" and not workspace.exists():
+            workspace, needs = Path(on_leaving.enter_context(TemporaryDirectory(prefix="synthvlm-"))), "writable"
+        studio = Studio.open(workspace, actor=actor, read_only=needs != "writable")
+        on_leaving.callback(studio.close)
+        yield studio
 
 
 def _of_system(error: OSError) -> SynthVLMError:

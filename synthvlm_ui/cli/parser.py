@@ -8,12 +8,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from synthvlm_ui import __version__
 from synthvlm_ui.errors import BadSetting
 
 PROGRAM = "python -m synthvlm_ui"
+
+# What a command needs of the workspace: one it may write (made when it is not there), one to read, or, to answer what
+# does not depend on one, either.
+Needs = Literal["writable", "existing", "any"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,12 +37,12 @@ class Commands:
         self._shared = shared
         self._subparsers = parser.add_subparsers(dest=name, metavar=name.upper(), required=True, parser_class=Parser)
 
-    def add(self, name: str, run: Callable[..., int | None], summary: str, *, read_only: bool = False) -> Parser:
-        """A command that ``run(options, studio, output)`` carries out; ``read_only`` ones never write the workspace."""
+    def add(self, name: str, run: Callable[..., int | None], summary: str, *, needs: Needs = "writable") -> Parser:
+        """A command that ``run(options, studio, output)`` carries out on the workspace it ``needs``."""
         parser: Parser = self._subparsers.add_parser(
             name, help=summary, description=summary[0].upper() + summary[1:] + ".", parents=[self._shared]
         )
-        parser.set_defaults(run=run, read_only=read_only)
+        parser.set_defaults(run=run, needs=needs)
         return parser
 
     def group(self, name: str, summary: str) -> Commands:

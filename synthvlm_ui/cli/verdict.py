@@ -24,7 +24,7 @@ def add_to(commands: Commands) -> None:
     which.add_argument("--selection", metavar="NAME", help="every candidate of a selection")
     group.add("undo", _undo, "take the last verdict back")
     group.add("redo", _redo, "set the verdict again that was taken back")
-    parser = group.add("list", _list, "what was decided, newest first", read_only=True)
+    parser = group.add("list", _list, "what was decided, newest first", needs="existing")
     parser.add_argument("--limit", type=at_least(1), default=50, metavar="N", help="at most N events (default: 50)")
 
 
