@@ -71,7 +71,7 @@ class GeneratorRecipe:
     name = "generator"
 
     def __init__(
-        self, assets: Path, seed: int = 0, steps: int = 4000, batch: int = 64,
+        self, assets: Path, seed: int = 0, steps: int = 2400, batch: int = 48,
         device: str = "cpu", config: GeneratorConfig | None = None, corpus: Corpus = WORLD_REAL,
     ) -> None:  # fmt: skip
         self.seed, self.steps, self.batch, self.device = seed, steps, batch, device
