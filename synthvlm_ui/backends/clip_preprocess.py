@@ -1,7 +1,7 @@
 """Images as a CLIP model wants them: resized, cropped and normalised as its own configuration says.
 
-Resizing stays in 8 bits with an antialiased filter, as the models were trained with (Pillow); it agrees with open_clip's
-own transform within one grey level. Knows no model.
+Resizing stays in 8 bits with an antialiased filter, as the models were trained with (Pillow); it agrees with
+open_clip's own transform within one grey level. Knows no model.
 """
 
 from __future__ import annotations

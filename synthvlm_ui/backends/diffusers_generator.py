@@ -196,12 +196,15 @@ def _size_multiple(pipeline: Any) -> int:
 
 
 def _max_prompt_tokens(pipeline: Any) -> int | None:
-    """The longest of its text encoders' contexts: what no part of the pipeline sees is cut beyond it."""
-    lengths = [
-        int(getattr(tokenizer, "model_max_length", 0))
-        for name in ("tokenizer", "tokenizer_2", "tokenizer_3")
-        if (tokenizer := getattr(pipeline, name, None)) is not None
-    ]
-    longest = max((length for length in lengths if length < 100_000), default=0)
-    stated = _default(call_parameters(pipeline), "max_sequence_length", 0)
-    return max(longest, int(stated)) or None
+    """The longest of its text encoders' contexts: beyond it no part of the pipeline sees the prompt."""
+    stated = int(_default(call_parameters(pipeline), "max_sequence_length", 0))
+    lengths = [0]
+    for name in ("tokenizer", "tokenizer_2", "tokenizer_3"):
+        tokenizer = getattr(pipeline, name, None)
+        if tokenizer is None:
+            continue
+        length = int(getattr(tokenizer, "model_max_length", 0))
+        is_clip = type(tokenizer).__name__.startswith("CLIP")
+        lengths.append(length if is_clip or not stated else stated)
+    longest = max(length for length in lengths if length < 100_000)
+    return longest or None

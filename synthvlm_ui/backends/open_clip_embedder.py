@@ -1,8 +1,8 @@
 """Any CLIP model of open_clip as an Embedder, from safetensors.
 
 Every model is loaded from a directory in open_clip's own layout (open_clip_config.json, open_clip_model.safetensors,
-tokenizer files), which models of the Hub have too; the activation (QuickGELU or GELU) is then the one written beside the
-weights and cannot be mistaken. Knows no prefix and no score.
+tokenizer files), which models of the Hub have too; the activation (QuickGELU or GELU) is then the one written beside
+the weights and cannot be mistaken. Knows no prefix and no score.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class GuardThresholds:
     """
 
     black_max: int = 8
-    blank_std: float = 2.0
+    blank_std: float = 1.0
     edge_ratio: float = 1.0
     edge_step_px: int = 2
     line_quantile: float = 0.95
@@ -62,7 +62,8 @@ class Guard:
 
 
 _LEVELS = np.arange(256, dtype=np.float64)
-_UNREADABLE = Guard(*([float("nan")] * 4), NOT_AN_IMAGE, 0)
+_NAN = float("nan")
+_UNREADABLE = Guard(_NAN, _NAN, _NAN, _NAN, NOT_AN_IMAGE, 0)
 
 
 def inspect(image: UInt8Image, thresholds: GuardThresholds = GuardThresholds()) -> Guard:

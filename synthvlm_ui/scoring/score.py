@@ -13,6 +13,11 @@ from synthvlm_ui.scoring.ssim import ROUTES, SsimScorer
 SCORERS = ("clip", "ssim", "guards")
 
 
+def scorer_names() -> list[str]:
+    """Every name that build_scorers takes."""
+    return [*SCORERS, *(f"ssim:{route}" for route in ROUTES)]
+
+
 def parse_scorers(names: Sequence[str] | str) -> tuple[str, ...]:
     """Names as the user wrote them ("clip,ssim:author", or "none") as a tuple without repeats.
 
@@ -24,11 +29,9 @@ def parse_scorers(names: Sequence[str] | str) -> tuple[str, ...]:
         return ()
     kinds: list[str] = []
     for name in names:
-        kind, colon, option = name.partition(":")
-        if kind not in SCORERS:
-            raise UnknownName.of("scorer", name, [*SCORERS, *(f"ssim:{route}" for route in ROUTES)])
-        if colon and (kind != "ssim" or option not in ROUTES):
-            raise UnknownName.of("scorer", name, [*SCORERS, *(f"ssim:{route}" for route in ROUTES)])
+        kind = name.partition(":")[0]
+        if name not in scorer_names():
+            raise UnknownName.of("scorer", name, scorer_names())
         kinds.append(kind)
     if len(set(kinds)) < len(kinds):
         raise BadSetting("a scorer is named twice", where=", ".join(names), fix="Name each scorer once.")

@@ -85,8 +85,9 @@ def _strip_sum(first: UInt8, second: UInt8) -> float:
 def _window_sums(values: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.int32]:
     import cv2
 
-    sums = cv2.boxFilter(values, cv2.CV_32S, (WINDOW_PX, WINDOW_PX), normalize=False)
-    sums = sums.reshape(values.shape)  # OpenCV drops a channel axis of length 1
+    sums: NDArray[np.int32] = np.asarray(
+        cv2.boxFilter(values, cv2.CV_32S, (WINDOW_PX, WINDOW_PX), normalize=False), np.int32
+    ).reshape(values.shape)  # OpenCV drops a channel axis of length 1
     return sums[_BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX]
 
 

@@ -23,8 +23,8 @@ def save_tiny_clip(path: Path, *, seed: int = 0, resize_mode: str = "shortest", 
     text: dict[str, Any] = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
     if own_words:
         _save_tokenizer(path)
-        text |= {"context_length": CONTEXT, "vocab_size": 4 + len(WORDS), "hf_tokenizer_name": "own", "pool_type": "eos",
-                 "eos_id": 2, "pad_id": 0}
+        text |= {"context_length": CONTEXT, "vocab_size": 4 + len(WORDS), "hf_tokenizer_name": "own",
+                 "pool_type": "eos", "eos_id": 2, "pad_id": 0}
     config = {
         "model_cfg": {
             "embed_dim": 24, "quick_gelu": True, "text_cfg": text,
@@ -51,7 +51,8 @@ def _save_tokenizer(path: Path) -> None:
     vocabulary = {word: number for number, word in enumerate(["<pad>", "<start>", "<end>", "<unk>", *WORDS])}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.post_processor = TemplateProcessing(single="<start> $A <end>", special_tokens=[("<start>", 1), ("<end>", 2)])
+    tokenizer.post_processor = TemplateProcessing(
+        single="<start> $A <end>", special_tokens=[("<start>", 1), ("<end>", 2)])
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<start>", eos_token="<end>", unk_token="<unk>",
     ).save_pretrained(path)
