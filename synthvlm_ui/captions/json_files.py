@@ -84,7 +84,7 @@ class _Fields:
         columns = self.source.columns
         if columns is None or columns.caption not in value:
             wanted = columns.caption if columns else self.source.mapping.get("caption", "caption")
-            return Rejected(line, f"no field {wanted!r}", excerpt(json.dumps(value, ensure_ascii=False)))
+            return Rejected(line, f"no field {wanted!r}", excerpt(value))
         return (line, value[columns.caption], value.get(columns.id) if columns.id else None,
                 value.get(columns.image) if columns.image else None)
 
@@ -134,6 +134,8 @@ def _decode(source: Source, text: str, at: int, decode: Callable[[str, int], tup
         raise _broken(source, text, problem.pos, problem.msg) from None
     except RecursionError:
         raise _broken(source, text, at, "nested too deeply") from None
+    except ValueError:
+        raise _broken(source, text, at, "a number of too many digits") from None
 
 
 def _inner_list(source: Source, text: str, start: int) -> int:

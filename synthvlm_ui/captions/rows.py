@@ -135,7 +135,10 @@ def said_by_model(turns: list[Any]) -> object:
 
 def excerpt(value: object) -> str:
     """The start of a value for a message: one line, short, and safe to encode."""
-    text = value if isinstance(value, str) else repr(value) if value is not None else ""
+    try:
+        text = value if isinstance(value, str) else repr(value) if value is not None else ""
+    except (RecursionError, ValueError):
+        text = _kind(value)
     text = _FORBIDDEN.sub("\ufffd", " ".join(text[: EXCERPT_CHARACTERS * 4].split()))
     return text if len(text) <= EXCERPT_CHARACTERS else text[: EXCERPT_CHARACTERS - 1] + "…"
 

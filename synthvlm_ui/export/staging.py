@@ -7,11 +7,13 @@ the hidden folder, which the next export to the same place removes.
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import io
 import json
 import os
 import shutil
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -110,14 +112,14 @@ def staged(out: Path, overwrite: bool) -> Iterator[Staging]:
 
     Raises: BadSetting when ``out`` holds something else, DiskFull, WorkspaceError when it cannot be written.
     """
-    out = Path(os.path.abspath(out))
+    out = Path(os.path.realpath(out))
     check_out(out, overwrite)
     path: Path | None = None
     staging: Staging | None = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(out)
-        path = out.with_name(f".{out.name}.partial-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        path = _hidden_sibling(out)
         path.mkdir()
         staging = Staging(path)
         yield staging
@@ -161,7 +163,7 @@ def _put_in_place(path: Path, out: Path) -> None:
     if not out.is_dir() or not any(out.iterdir()):
         os.rename(path, out)
     else:
-        old = out.with_name(f".{out.name}.partial-{os.getpid()}-old{uuid.uuid4().hex[:5]}")
+        old = _hidden_sibling(out)
         os.rename(out, old)
         try:
             os.rename(path, out)
@@ -174,14 +176,19 @@ def _put_in_place(path: Path, out: Path) -> None:
 
 def _remove_abandoned(out: Path) -> None:
     """Removes what interrupted exports to this place left, unless the process that makes it is alive."""
-    for left in out.parent.glob(f".{glob_safe(out.name)}.partial-*"):
-        owner = left.name.rpartition(".partial-")[2].partition("-")[0]
+    for left in out.parent.glob(f".{glob.escape(out.name)}.partial-{_host()}-*"):
+        owner = left.name.rpartition(f".partial-{_host()}-")[2].partition("-")[0]
         if owner.isdecimal() and not _is_alive(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
 
 
-def glob_safe(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+def _hidden_sibling(out: Path) -> Path:
+    return out.with_name(f".{out.name}.partial-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+
+def _host() -> str:
+    """Names this machine: on a shared disk, a process number means nothing elsewhere."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 def _is_alive(process: int) -> bool:

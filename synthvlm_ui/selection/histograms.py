@@ -52,11 +52,11 @@ class Binning:
         """The bin from 1 on: by arithmetic, and by the edges themselves where rounding could have crossed one."""
         scaled = inside - self.edges[0]
         scaled *= self.bins / (self.edges[-1] - self.edges[0])
-        place = scaled.astype(np.uint16)
+        place: NDArray[np.uint16] = scaled.astype(np.uint16)
         scaled -= np.rint(scaled)
         unsure = np.flatnonzero(np.abs(scaled, out=scaled) < _UNSURE_BINS)
         place[unsure] = np.searchsorted(self.edges, inside[unsure], side="right") - 1
-        place = np.minimum(place, self.bins - 1)
+        np.minimum(place, self.bins - 1, out=place)
         place += 1
         return place
 

@@ -91,6 +91,9 @@ def check_rule(rule: SelectionRule, columns: Columns) -> None:
         raise _bad(f"seed {rule.seed} is below 0", "seed", "Give a number from 0 on.")
     for name, wanted_by in _needed(rule):
         require(columns, name, wanted_by)
+    if rule.drop_duplicates and columns["phash"].dtype.kind != "u":
+        raise _bad(f"the column 'phash' holds {columns['phash'].dtype}, not 64-bit hashes", "drop_duplicates",
+                   "Leave drop_duplicates out.")
     if rule.where is not None:
         check_filter(rule.where, columns)
 

@@ -221,6 +221,12 @@ def test_a_missing_column_is_named(fields, missing):
         resolve(rule(**fields), {"candidate_id": np.array([b"a"], "S16")})
 
 
+def test_a_hash_that_lost_its_bits_is_refused():
+    columns = make_columns(5, 0)
+    with pytest.raises(BadSetting, match="float32"):
+        resolve(rule(drop_duplicates=True), columns | {"phash": columns["phash"].astype("f4")})
+
+
 def test_columns_of_different_lengths_are_refused():
     with pytest.raises(CorruptData, match="candidate_id 1, clip_cosine 2"):
         resolve(rule(ssim_weight=0.0), {"candidate_id": np.array([b"a"], "S16"), "clip_cosine": np.zeros(2, "f4")})
