@@ -20,6 +20,7 @@ from synthvlm_ui.store.indexer import Indexer
 from synthvlm_ui.store.journal import Journal
 from synthvlm_ui.store.paths import WorkspacePaths
 from synthvlm_ui.store.reading import Part, read_part
+from synthvlm_ui.store.registry import ID_BYTES
 from synthvlm_ui.store.rows import REASONS
 from synthvlm_ui.store.shards import MEDIA_TYPES, ShardStore, StaleShard
 from synthvlm_ui.store.verdicts import VerdictLedger
@@ -31,7 +32,8 @@ READ_ATTEMPTS = 4
 class CandidateColumns:
     """Every candidate of a workspace as one row of numpy columns, all of length ``n`` and indexed by ordinal.
 
-    Columns are live views: take them anew after ``version`` has changed, and never write to them. Safe for threads.
+    Columns are live views: take them anew after ``version`` has changed, and never write to them. Threads may read
+    while another refreshes: a column taken later is never shorter than one taken before.
     """
 
     def __init__(self, paths: WorkspacePaths, journal: Journal) -> None:
@@ -178,7 +180,7 @@ class CandidateColumns:
         columns = self._index.scores.active_columns()
         if name not in columns:
             raise UnknownName.of("score", name, sorted(columns))
-        return columns[name].view
+        return columns[name].view[: self.n]
 
     def scorers(self) -> list[ScorerInfo]:
         """The active scorer of every scorer name, sorted by name."""
@@ -205,12 +207,11 @@ class CandidateColumns:
         """The ordinals of candidate ids, in their order. Raises: UnknownName for the first that is not there."""
         if not len(ids):
             return np.zeros(0, np.int32)
-        with self._lock:
-            found = np.full(len(ids), -1, np.int32)
-            fitting = np.array([len(name) <= 16 and name.isascii() for name in ids], bool)
-            if fitting.all():
-                found = self._index.rows.find(np.array(ids, dtype="S16"))
-        missing = np.flatnonzero((found < 0) if fitting.all() else ~fitting)
+        # Without the lock, so that images are served while a large refresh runs. An id that does not fit the column is
+        # put as an empty one, which no candidate has: cut to length it might be another's.
+        fitting = [name if len(name) <= ID_BYTES and name.isascii() else "" for name in ids]
+        found = self._index.rows.find(np.array(fitting, dtype=f"S{ID_BYTES}"))
+        missing = np.flatnonzero(found < 0)
         if missing.size:
             raise UnknownName(f"unknown candidate {ids[int(missing[0])]!r}", fix="Take ids from this workspace.")
         return found

@@ -50,48 +50,52 @@ class GrowingArray:
 class KeyIndex:
     """From 64-bit keys to positions: a sorted array, and a dict of what came since it was sorted.
 
+    One thread may add while others find.
     Two things with one key are one to it: at a million evenly spread keys the chance of that is below 1 in 10 million.
     """
 
     def __init__(self, keys: Keys | None = None, positions: Positions | None = None) -> None:
-        self._keys = np.zeros(0, np.uint64) if keys is None else keys
-        self._positions = np.zeros(0, np.int32) if positions is None else positions
+        self._sorted = (np.zeros(0, np.uint64) if keys is None else keys,
+                        np.zeros(0, np.int32) if positions is None else positions)
         self._recent: dict[int, int] = {}
 
     def find(self, keys: Keys) -> Positions:
         """The position of each key, -1 where it is unknown. Shapes: (N,) -> (N,)."""
-        if not len(self._keys):
+        # In this order: what leaves the dict meanwhile is in the arrays already.
+        recent = self._recent
+        known, positions = self._sorted
+        if not len(known):
             found = np.full(len(keys), -1, np.int32)
         else:
-            at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-            found = np.where(self._keys[at] == keys, self._positions[at], np.int32(-1)).astype(np.int32)
-        if self._recent:
+            at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+            found = np.where(known[at] == keys, positions[at], np.int32(-1)).astype(np.int32)
+        if recent:
             for missing in np.flatnonzero(found < 0).tolist():
-                found[missing] = self._recent.get(int(keys[missing]), -1)
+                found[missing] = recent.get(int(keys[missing]), -1)
         return found
 
     def add(self, keys: Keys, positions: Positions) -> None:
         """Adds keys that are not there yet. Shapes: both (N,)."""
-        if len(keys) > max(SPARE_ROWS, len(self._keys) // 4):
+        quarter = len(self._sorted[0]) // 4
+        if len(keys) > max(SPARE_ROWS, quarter):
             self._merge(keys, positions)
             return
         self._recent.update(zip(keys.tolist(), positions.tolist(), strict=True))
-        if len(self._recent) > max(16 * SPARE_ROWS, len(self._keys) // 4):
+        if len(self._recent) > max(16 * SPARE_ROWS, quarter):
             self.compact()
 
     def compact(self) -> tuple[Keys, Positions]:
         """Sorts everything into the arrays and returns them."""
         if self._recent:
             self._merge(np.zeros(0, np.uint64), np.zeros(0, np.int32))
-        return self._keys, self._positions
+        return self._sorted
 
     def _merge(self, keys: Keys, positions: Positions) -> None:
         recent = np.fromiter(self._recent, np.uint64, len(self._recent))
         values = np.fromiter(self._recent.values(), np.int32, len(self._recent))
-        together = np.concatenate([self._keys, recent, keys])
+        together = np.concatenate([self._sorted[0], recent, keys])
         order = np.argsort(together)
-        self._keys = together[order]
-        self._positions = np.concatenate([self._positions, values, positions])[order]
+        self._sorted = together[order], np.concatenate([self._sorted[1], values, positions])[order]
         self._recent = {}
 
 

@@ -56,8 +56,9 @@ class Index:
         shards = [self.shards.code(registration.dataset, registration.shard) for registration in registrations]
         ids = np.concatenate([registration.candidate_ids for registration in registrations])
         np.add.at(self.shards["rows"], shards, counts)
+        # Scores first: whoever sees a row may ask for its score.
+        self.scores.resize(self.rows.n + len(ids), len(self.shards.names))
         self.rows.extend(ids, np.repeat(np.array(datasets), counts), np.repeat(np.array(shards), counts))
-        self.scores.resize(self.rows.n, len(self.shards.names))
 
     def save(self, directory: Path, journal_id: str) -> None:
         """Writes a snapshot of everything."""

@@ -70,8 +70,8 @@ def read_columns(path: Path) -> tuple[dict[str, NDArray[Any]], Metadata]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
-            table = file.read(use_threads=False)
+        # The file is small and read at once; by its path pyarrow would hand it to another thread, piece by piece.
+        table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
         columns = {name: table.column(name).to_numpy() for name in table.column_names if name != "candidate_id"}
         columns["candidate_id"] = np.array(table.column("candidate_id").to_pylist(), dtype="S16")
         return columns, _text(table.schema.metadata)

@@ -26,7 +26,10 @@ FIELDS: dict[str, tuple[str, int | bytes]] = {
 
 
 class RowTable:
-    """Growing arrays of equal length, one for each of FIELDS, and the index from candidate id to ordinal."""
+    """Growing arrays, one for each of FIELDS, and the index from candidate id to ordinal.
+
+    New rows count (``n``) only when every array has them, so that a thread may read while another one extends.
+    """
 
     def __init__(self, arrays: dict[str, NDArray[Any]] | None = None) -> None:
         given = arrays or {}
@@ -35,22 +38,20 @@ class RowTable:
         self._index = KeyIndex(given.get("index.row_keys"), given.get("index.row_positions"))
         if len({array.size for array in self._arrays.values()}) != 1:
             raise ValueError("the columns have different lengths")
-
-    @property
-    def n(self) -> int:
-        return self._arrays["candidate_id"].size
+        self.n = self._arrays["candidate_id"].size
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        return self._arrays[name].view
+        return self._arrays[name].view[: self.n]
 
     def extend(self, candidate_ids: NDArray[np.bytes_], dataset_codes: NDArray[Any], shard_codes: NDArray[Any]) -> None:
         """Adds rows of which nothing but these is known yet. Shapes: all (N,)."""
         start, end = self.n, self.n + len(candidate_ids)
         for array in self._arrays.values():
             array.resize(end)
-        self["candidate_id"][start:] = candidate_ids
-        self["dataset_code"][start:] = dataset_codes
-        self["shard_code"][start:] = shard_codes
+        self._arrays["candidate_id"].view[start:] = candidate_ids
+        self._arrays["dataset_code"].view[start:] = dataset_codes
+        self._arrays["shard_code"].view[start:] = shard_codes
+        self.n = end
         self._index.add(keys_of_ids(self["candidate_id"][start:]), np.arange(start, end, dtype=np.int32))
 
     def find(self, candidate_ids: NDArray[np.bytes_]) -> NDArray[np.int32]:

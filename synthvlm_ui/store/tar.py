@@ -20,6 +20,7 @@ _NAME_BYTES = 100
 _SIZE = slice(124, 136)
 _CHECKSUM = slice(148, 156)
 _MAGIC = slice(257, 263)
+_BLANK_CHECKSUM = 8 * ord(" ")
 
 
 class DamagedTar(ValueError):
@@ -94,7 +95,7 @@ class TarFile:
         offset = 0
         while True:
             block = self.read(offset, BLOCK_BYTES)
-            if not any(block):
+            if not block[0] and not any(block):
                 return
             member = _parse(block, offset)
             offset = member.offset + member.size
@@ -111,7 +112,7 @@ def _parse(block: bytes, offset: int) -> TarMember:
         name = block[:_NAME_BYTES].rstrip(b"\0").decode("ascii")
     except ValueError as error:
         raise DamagedTar(f"no member header at byte {offset}") from error
-    if claimed != sum(block) - sum(block[_CHECKSUM]) + 8 * ord(" ") or block[_MAGIC] != b"ustar\0":
+    if claimed != sum(block) - sum(block[_CHECKSUM]) + _BLANK_CHECKSUM or block[_MAGIC] != b"ustar\0":
         raise DamagedTar(f"the member header at byte {offset} fails its checksum")
     if block[156:157] not in (b"0", b"\0"):
         raise DamagedTar(f"the member at byte {offset} is not a plain file")
