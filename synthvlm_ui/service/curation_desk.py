@@ -163,7 +163,7 @@ class CurationDesk:
         flags = {"preset": "--preset", "ssim_weight": "--lambda", "clip_min": "--clip-min", "ssim_min": "--ssim-min",
                  "combined_min": "--combined-min", "where": "--where", "top_k": "--top-k",
                  "keep_ratio": "--keep-ratio", "per_cluster": "--per-cluster"}
-        defaults = asdict(replace(SelectionRule(rule.dataset), **preset(rule.preset), preset="paper"))
+        defaults = asdict(replace(SelectionRule(rule.dataset), **{**preset(rule.preset), "preset": "paper"}))
         for field, flag in flags.items():
             value = getattr(rule, field)
             if value is not None and value != defaults[field]:
