@@ -45,8 +45,8 @@ def replacing(path: Path, staging: Path | None = None) -> Iterator[BinaryIO]:
     directory = staging or path.parent
     temporary = directory / f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
     with os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
+        make_directory(directory)
         try:
             with open(temporary, "xb") as file:
                 yield file
@@ -64,6 +64,14 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Replaces a file by ``content`` atomically and durably. Raises: DiskFull, WorkspaceError."""
     with replacing(path) as file:
         file.write(content)
+
+
+def make_directory(directory: Path) -> None:
+    """Makes a directory and those above it, so that they survive a power cut."""
+    if not directory.is_dir():
+        make_directory(directory.parent)
+        directory.mkdir(exist_ok=True)
+        sync_directory(directory.parent)
 
 
 def sync_directory(directory: Path) -> None:

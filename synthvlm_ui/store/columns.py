@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthvlm_ui.errors import BadSetting, CorruptData, UnknownName
+from synthvlm_ui.errors import BadSetting, CorruptData, DiskFull, UnknownName, WorkspaceError
 from synthvlm_ui.records import Candidate, ScorerInfo
 from synthvlm_ui.store.index import Index, Problem
 from synthvlm_ui.store.indexer import Indexer
@@ -26,6 +26,7 @@ from synthvlm_ui.store.shards import MEDIA_TYPES, ShardStore, StaleShard
 from synthvlm_ui.store.verdicts import VerdictLedger
 
 SAVE_AFTER = 256
+WORTH_SAVING = 16
 READ_ATTEMPTS = 4
 
 
@@ -61,7 +62,7 @@ class CandidateColumns:
     def refresh(self, *, events_only: bool = False) -> bool:
         """Takes in new shards, scores and events, of this process or others, and says whether there were any.
 
-        Cheap enough to call twice a second; ``events_only`` looks at the journal alone. Raises: CorruptData, DiskFull.
+        Cheap enough to call twice a second; ``events_only`` looks at the journal alone. Raises: CorruptData.
         """
         with self._lock:
             changed = False
@@ -72,7 +73,7 @@ class CandidateColumns:
             if changed:
                 self.version += 1
             if self._index.unsaved > max(SAVE_AFTER, len(self._index.shards.names) // 20):
-                self.save_snapshot()
+                self._save_if_possible()
             return changed
 
     def rebuild(self) -> None:
@@ -81,18 +82,28 @@ class CandidateColumns:
             self._use(Index(VerdictLedger(self._bitmap)))
             self._indexer.refresh()
             self.version += 1
-            self.save_snapshot()
+            self._save_if_possible()
 
     def save_snapshot(self) -> None:
-        """Writes what is in RAM under snapshot/, so that the next opening reads no shard; nothing when read-only."""
+        """Writes what is in RAM under snapshot/, so that the next opening reads no shard; nothing when read-only.
+
+        Raises: DiskFull, WorkspaceError.
+        """
         with self._lock:
             if not self._paths.read_only:
                 self._index.save(self._paths.snapshot, self._journal.id)
 
     def close(self) -> None:
         """Saves a snapshot when that spares the next opening some work."""
-        if self._index.unsaved > 16:
+        if self._index.unsaved > WORTH_SAVING:
+            self._save_if_possible()
+
+    def _save_if_possible(self) -> None:
+        try:
             self.save_snapshot()
+        except (DiskFull, WorkspaceError):
+            # It would only have spared work; trying again at every refresh would cost more than it spares.
+            self._index.unsaved = 0
 
     @property
     def problems(self) -> list[Problem]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from synthvlm_ui.errors import CorruptData, UnknownName
+from synthvlm_ui.errors import CorruptData, DiskFull, UnknownName
 from synthvlm_ui.store.catalogue import ABSENT, BROKEN, PRESENT
 from synthvlm_ui.store.discovery import FolderWatch, folder_times, is_settled, stamps_of
 from synthvlm_ui.store.index import Index, Problem
@@ -95,7 +95,13 @@ class Indexer:
                 contents = self._contents(dataset, name)
                 if contents is not None:
                     batch.append((name, contents, np.array(contents.candidate_ids, dtype="S16")))
-            self._register(dataset, [(name, ids) for name, _, ids in batch])
+            try:
+                self._register(dataset, [(name, ids) for name, _, ids in batch])
+            except DiskFull as error:
+                # What is known goes on being served; these shards are tried again at the next refresh.
+                self._report("journal", error)
+                self.index.seen.clear()
+                return
             for name, contents, ids in batch:
                 self._place(dataset, name, contents, ids)
 
@@ -142,6 +148,7 @@ class Indexer:
             return unknown
 
         self._journal.registry.register(fresh, index.registered, unknown_of)
+        index.problems.pop("journal", None)
         self._adopt()
 
     def _adopt_unregistered(self, shards: list[tuple[str, str, CandidateIds]]) -> None:
@@ -219,7 +226,6 @@ class Indexer:
     def _read_score_file(self, dataset: str, name: str, code: int, key: str, stamp: int) -> None:
         where = f"scores/{dataset}/{name}/{key}"
         problems, rows = self.index.problems, self.index.rows
-        failed = problems.get(where)
         try:
             found = self._scores.read(dataset, name, key)
             if found.scorer.key != key:
@@ -228,8 +234,7 @@ class Indexer:
         except (FileNotFoundError, UnknownName):
             return
         except (CorruptData, OSError, ValueError, TypeError) as error:
-            if failed is None or failed.what != str(error):
-                self._report(where, error)
+            self._report(where, error)
             return
         problems.pop(where, None)
         scores = self.index.scores.ensure(found.scorer, rows.n)
@@ -287,8 +292,9 @@ class Indexer:
         index.last_event = max(index.last_event, newest)
 
     def _report(self, where: str, error: Exception) -> None:
-        self.index.problems[where] = Problem(where, str(error))
-        self._changed = True
+        problem = Problem(where, str(error))
+        self._changed = self._changed or self.index.problems.get(where) != problem
+        self.index.problems[where] = problem
 
 
 def _time_ns(path: Path) -> int:

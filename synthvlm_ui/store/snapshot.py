@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthvlm_ui.store.atomic import TEMPORARY_SUFFIX, exclusive, os_errors, sync_directory, write_bytes
+from synthvlm_ui.store.atomic import STALE_AFTER_S, TEMPORARY_SUFFIX, exclusive, os_errors, sync_directory, write_bytes
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -80,5 +81,11 @@ def _crc32(array: NDArray[Any]) -> int:
 
 def _remove_others(directory: Path, name: str) -> None:
     for other in directory.iterdir():
-        if other.is_dir() and other.name != name and not other.name.endswith(TEMPORARY_SUFFIX):
+        if other.is_dir() and other.name != name and not _is_being_written(other):
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _is_being_written(folder: Path) -> bool:
+    with suppress(OSError):
+        return folder.name.endswith(TEMPORARY_SUFFIX) and time.time() - folder.stat().st_mtime < STALE_AFTER_S
+    return False

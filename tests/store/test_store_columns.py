@@ -20,7 +20,7 @@ from store_builders import (
     write_scores,
 )
 
-from synthvlm_ui.errors import BadSetting, CorruptData, UnknownName
+from synthvlm_ui.errors import BadSetting, CorruptData, DiskFull, UnknownName
 from synthvlm_ui.store import CandidateColumns, Workspace
 
 
@@ -333,6 +333,26 @@ def test_a_shard_rewritten_behind_the_columns_is_read_right(tmp_path: Path) -> N
         workspace.paths.shard("sample", "00000").unlink()
         with pytest.raises(CorruptData, match="missing"):
             columns.image(2)
+
+
+def test_a_full_disk_keeps_what_is_known_on_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Workspace.open(tmp_path) as workspace:
+        workspace.shards.write("sample", "00000", members(range(3)))
+        columns = workspace.columns
+        workspace.shards.write("sample", "00001", members(range(3, 6)))
+
+        def full(*_: object) -> None:
+            raise DiskFull("no room left for the journal")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(type(workspace.journal.registry), "register", full)
+            patched.setattr(type(columns._index), "save", full)
+            assert columns.refresh() and columns.n == 3 and columns.ok.all()
+            assert [problem.where for problem in columns.problems] == ["journal"]
+            columns.rebuild()
+            assert columns.n == 3
+        columns.refresh()
+        assert columns.n == 6 and columns.problems == []
 
 
 def test_a_retried_failure_keeps_its_ordinal_and_verdict(tmp_path: Path) -> None:
