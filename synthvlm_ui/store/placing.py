@@ -43,7 +43,7 @@ def place(index: Index, dataset: str, code: int, contents: ShardContents, ids: C
 
 def _columns(index: Index, dataset: str, contents: ShardContents) -> dict[str, NDArray[Any]]:
     facts = contents.facts
-    ok = np.array([fact["status"] == "ok" for fact in facts], bool) & (contents.image_size > 0)
+    ok = np.array([fact.get("status", "ok") == "ok" for fact in facts], bool) & (contents.image_size > 0)
     columns = {
         "seed": np.array([fact["seed"] for fact in facts], np.uint32),
         "repeat": np.array([fact["repeat"] for fact in facts], np.int32),

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from synthvlm_ui.store.names import checked_candidate_id, checked_name
 from synthvlm_ui.store.paths import WorkspacePaths, file_stamp
 from synthvlm_ui.store.tar import DamagedTar, TarFile, write_tar
 
+_REQUIRED = frozenset(found.name for found in fields(Candidate) if found.default is MISSING)
 MEDIA_TYPES = {"webp": "image/webp", "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg"}
 
 
@@ -207,13 +208,15 @@ def _entries(path: Path, archive: _Archive) -> list[_Entry]:
                 facts = json.loads(archive.read(member.offset, member.size))
                 if facts["id"] != candidate_id:
                     raise DamagedTar(f"{member.name} describes another candidate")
+                if not facts.keys() >= _REQUIRED:
+                    raise DamagedTar(f"{member.name} lacks {', '.join(sorted(_REQUIRED - facts.keys()))}")
                 entries[candidate_id] = _Entry(facts, member.offset, member.size)
             elif candidate_id in entries:
                 entry = entries[candidate_id]
                 entry.image_at, entry.image_size, entry.suffix = member.offset, member.size, suffix
             else:
                 raise DamagedTar(f"{member.name} comes before its facts")
-    except (DamagedTar, ValueError, KeyError, TypeError) as error:
+    except (DamagedTar, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _corrupt(path, str(error)) from error
     return list(entries.values())
 

@@ -126,3 +126,12 @@ def test_a_rewritten_shard_replaces_the_old_one(store: ShardStore) -> None:
         b"image 1 second",
         b"image 2 second",
     ]
+
+
+@pytest.mark.parametrize("facts", [b"[]", b"{}", b'{"id": "abc"}', b'{"id": "another"}', b"{", b"\xff"])
+def test_a_candidate_without_its_facts_is_damage(store: ShardStore, tmp_path: Path, facts: bytes) -> None:
+    store.write("sample", "00000", [])
+    with (tmp_path / "shards" / "sample" / "00000.tar").open("wb") as file:
+        write_tar(file, [("abc.json", facts), ("abc.webp", b"x")])
+    with pytest.raises(CorruptData, match="00000"):
+        list(store.read("sample", "00000"))
