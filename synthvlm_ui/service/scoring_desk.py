@@ -5,7 +5,7 @@ Does not score; the worker does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ class ScoringDesk:
         config = {"dataset": dataset, "scorers": list(scorers), "clip_model": clip_model, "rescore": rescore}
         return self._jobs.submit("score", config, resolve_device(device))
 
-    def metrics(self, dataset: str) -> dict[str, Mapping[str, Any]]:
+    def metrics(self, dataset: str) -> dict[str, dict[str, float]]:
         """{column: {mean, std, min, max}} over a dataset's scored candidates."""
         self._workspace.columns.refresh()
         _, part = dataset_columns(self._workspace.columns, dataset)
