@@ -69,7 +69,7 @@ def _run(arguments: list[str], output: Output) -> int:
 
 @contextmanager
 def _studio(workspace: Path, needs: Needs) -> Iterator[Studio]:
-    """The Studio of a workspace; a command that needs none gets an empty one in passing, so that none is left behind."""
+    """The Studio of a workspace; a command that needs none gets an empty one in passing, so none is left behind."""
     # Not before the arguments are known to be right: --help and a typing error need no workspace.
     from synthvlm_ui.service import Studio
 

@@ -30,7 +30,7 @@ def add_to(commands: Commands) -> None:
     add("--clip-min", type=number, metavar="COSINE", help="lowest raw CLIP cosine to keep")
     add("--ssim-min", type=number, metavar="X", help="lowest SSIM to keep")
     add("--combined-min", type=number, metavar="X", help="lowest combined score to keep")
-    add("--where", metavar="EXPR", help="condition on columns, such as 'width >= 512 and guidance_scale < 5'")
+    add("--where", metavar="EXPR", help="condition on columns, such as 'clip_cosine >= 0.25 and ssim < 0.95'")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--top-k", "--top-n", type=at_least(1), metavar="N", help="keep the N best")
     size.add_argument("--keep-ratio", type=fraction, metavar="R", help="keep this share of the best")

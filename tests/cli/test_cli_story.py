@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import CommandLine
+from command_line import CommandLine, Ran, answer_of
 from PIL import Image
 
 CAPTIONS = ("a red apple to the left of a blue car on a green meadow", "on a sandy beach, two buses", "a yellow duck",
@@ -26,9 +25,9 @@ def line(open_command_line: Callable[[str], CommandLine]) -> CommandLine:
     line = open_command_line("story")
     source = line.workspace.parent / "captions.txt"
     source.write_text("\n".join([*CAPTIONS, "", CAPTIONS[0]]), encoding="utf-8")
-    imported = line.answer("captions", "import", source, "--dataset", "toys")
+    imported = answer_of(line.run("captions", "import", source, "--dataset", "toys"))
     assert imported["imported"] == len(CAPTIONS)
-    assert imported["rejected"] == sum(imported["reasons"].values()) == 1
+    assert imported["rejected"] == sum(imported["reasons"].values()) == 2
     ran = line.run(*GENERATE)
     assert ran.code == 0, ran.stderr
     assert {key: ran.answer[key] for key in ("generated", "failed", "skipped")} == {
@@ -40,7 +39,12 @@ def line(open_command_line: Callable[[str], CommandLine]) -> CommandLine:
 
 
 def selected(line: CommandLine, name: str, *options: object) -> tuple[dict[str, Any], list[str]]:
-    answer = line.answer("select", "--dataset", "toys", "--name", name, *options)
+    return with_ids(line.run_here("select", "--dataset", "toys", "--name", name, *options))
+
+
+def with_ids(ran: Ran) -> tuple[dict[str, Any], list[str]]:
+    """The answer of select and the ids in the file that it names."""
+    answer = answer_of(ran)
     ids = Path(answer["ids_file"]).read_text(encoding="utf-8").split()
     assert len(ids) == answer["kept"]
     return answer, ids
@@ -58,41 +62,46 @@ def test_info_says_what_can_draw_and_what_there_is(line: CommandLine) -> None:
 
 
 def test_select_verdict_undo_export_validate(line: CommandLine, tmp_path: Path) -> None:
-    """The loop after the pictures are there, and a person's word against the rule's."""
-    rule = ("--lambda", 0.5, "--keep-ratio", 0.5)
-    answer, ids = selected(line, "half", *rule)
+    """The loop after the pictures are there, a process for each command: a person's word stands over the rule's."""
+    rule = ("select", "--dataset", "toys", "--name", "half", "--lambda", 0.5, "--keep-ratio", 0.5)
+    answer, ids = with_ids(line.run(*rule))
     assert (answer["total"], answer["kept"]) == (CANDIDATES, CANDIDATES // 2)
     assert 1 <= answer["captions_kept"] <= len(CAPTIONS)
     assert answer["thresholds"]
 
-    rejected = line.answer("verdict", "set", "reject", "--ids", ids[0])
+    rejected = answer_of(line.run("verdict", "set", "reject", "--ids", ids[0]))
     assert rejected["changed"] == 1
     assert line.answer("verdict", "list")["events"][0]["id"] == rejected["event_id"]
-    _, without = selected(line, "half", *rule)
+    _, without = with_ids(line.run(*rule))
     assert ids[0] not in without
-    assert line.answer("verdict", "undo")["changed"] == 1
-    assert selected(line, "half", *rule)[1] == ids
-    assert line.answer("verdict", "redo")["changed"] == 1
-    assert selected(line, "half", *rule)[1] == without
+    assert answer_of(line.run("verdict", "undo"))["changed"] == 1
+    assert with_ids(line.run(*rule))[1] == ids
+    assert answer_of(line.run("verdict", "redo"))["changed"] == 1
+    assert with_ids(line.run(*rule))[1] == without
 
     out = tmp_path / "llava"
-    exported = line.answer("export", "--selection", "half", "--format", "llava", "--out", out, "--rejects")
+    exported = answer_of(line.run("export", "--selection", "half", "--format", "llava", "--out", out, "--rejects"))
     assert exported["written"] == len(without)
     assert len(exported["manifest_sha256"]) == 64
-    assert line.answer("validate", out, "--format", "llava") == {
-        "schema_version": 1, "ok": True, "errors": [], "warnings": []}
+    valid = answer_of(line.run("validate", out, "--format", "llava"))
+    assert valid == {"schema_version": 1, "ok": True, "errors": [], "warnings": []}
+    check_llava(out, len(without))
+    line.answer("verdict", "set", "clear", "--ids", ids[0])
+
+
+def check_llava(out: Path, count: int) -> None:
+    """The rows are LLaVA's, the pictures are pictures, and validate sees when one is missing."""
     rows = _llava_rows(out)
-    assert len(rows) == len(without)
+    assert len(rows) == count
     for row in rows:
         assert [turn["from"] for turn in row["conversations"]] == ["human", "gpt"]
         assert row["conversations"][1]["value"] in CAPTIONS
         assert "<image>" in row["conversations"][0]["value"]
-    picture = next(path for path in out.rglob(Path(rows[0]["image"]).name))
+    picture = next(out.rglob(Path(rows[0]["image"]).name))
     with Image.open(picture) as image:
-        assert len(set(image.convert("RGB").resize((16, 16)).getdata())) > 8, "the picture is flat"
-
+        assert len(image.convert("RGB").resize((16, 16)).getcolors() or ()) > 8, "the picture is flat"
     picture.unlink()
-    broken = line.run("validate", out, "--format", "llava")
+    broken = CommandLine(out.parent / "none").run("validate", out, "--format", "llava")
     assert broken.code == 1
     assert broken.answer["ok"] is False
     assert broken.answer["errors"]
@@ -165,9 +174,7 @@ def test_workers_with_shares_of_a_plan_draw_all_of_it_between_them(line: Command
 def test_a_detached_job_is_listed_shown_and_followed(line: CommandLine) -> None:
     started = line.answer("generate", "--dataset", "toys", "--seed", 7, "--detach")
     job_id = started["job_id"]
-    begun = time.monotonic()
     listed = line.answer("jobs", "list")["jobs"]
-    assert time.monotonic() - begun < 2.0
     assert {"id", "kind", "state", "progress", "eta_s"} <= set(listed[0])
     assert job_id in {job["id"] for job in listed}
     (job,) = line.answer("jobs", "show", job_id, "--follow")["jobs"]
@@ -177,7 +184,7 @@ def test_a_detached_job_is_listed_shown_and_followed(line: CommandLine) -> None:
 
 
 def test_a_stopped_job_is_resumed_where_it_was(line: CommandLine) -> None:
-    plan = ("generate", "--dataset", "toys", "--seed", 11, "--images-per-caption", 40, "--chunk-images", 8)
+    plan = ("generate", "--dataset", "toys", "--seed", 11, "--images-per-caption", 8, "--chunk-images", 8)
     job_id = line.answer(*plan, "--scorers", "none", "--detach")["job_id"]
     assert line.answer("jobs", "stop", job_id)["jobs"][0]["state"] in ("stopping", "stopped", "queued")
     followed = line.run("jobs", "show", job_id, "--follow")
@@ -186,14 +193,13 @@ def test_a_stopped_job_is_resumed_where_it_was(line: CommandLine) -> None:
     assert line.answer("jobs", "resume", job_id)["jobs"][0]["state"] in ("queued", "running")
     (job,) = line.answer("jobs", "show", job_id, "--follow")["jobs"]
     assert job["state"] == "done"
-    assert job["result"]["generated"] == 40 * len(CAPTIONS)
+    assert job["result"]["generated"] == 8 * len(CAPTIONS)
 
 
 def test_interrupting_the_terminal_leaves_the_job_running(line: CommandLine) -> None:
-    process = line.start("generate", "--dataset", "toys", "--seed", 12, "--images-per-caption", 20, "--scorers", "none")
-    assert process.stderr and "images" in process.stderr.readline()
-    while "[" not in process.stderr.readline():
-        pass
+    process = line.start("generate", "--dataset", "toys", "--seed", 12, "--images-per-caption", 4, "--scorers", "none")
+    assert process.stderr
+    assert any(text.startswith("[") for text in iter(process.stderr.readline, ""))
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -201,7 +207,7 @@ def test_interrupting_the_terminal_leaves_the_job_running(line: CommandLine) -> 
     assert f"jobs show {job_id} --follow" in stderr
     assert f"jobs stop {job_id}" in stderr
     (job,) = line.answer("jobs", "show", job_id, "--follow")["jobs"]
-    assert job["result"]["generated"] == 20 * len(CAPTIONS)
+    assert job["result"]["generated"] == 4 * len(CAPTIONS)
 
 
 def test_people_read_lines_on_stdout(line: CommandLine) -> None:
