@@ -6,6 +6,7 @@ user: whoever calls it holds the lock.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from synthvlm_ui.store.catalogue import ABSENT, BROKEN, PRESENT
 from synthvlm_ui.store.discovery import FolderWatch, folder_times, is_settled, stamps_of
 from synthvlm_ui.store.index import Index, Problem
 from synthvlm_ui.store.journal import Journal
+from synthvlm_ui.store.news import NewsReader
 from synthvlm_ui.store.paths import WorkspacePaths
 from synthvlm_ui.store.placing import keep_elsewhere, mark_absent, place
 from synthvlm_ui.store.registry import CandidateIds, Registration
@@ -26,6 +28,8 @@ from synthvlm_ui.store.shards import ShardContents, ShardStore
 
 BATCH_SHARDS = 128
 BATCH_EVENTS = 512
+FEW_SHARDS = 2000
+LOOK_EVERY_S = 30.0
 VERDICT_KINDS = ("verdict", "undo", "redo")
 
 
@@ -35,7 +39,8 @@ class Indexer:
     def __init__(self, index: Index, paths: WorkspacePaths, journal: Journal) -> None:
         self.index, self._paths, self._journal = index, paths, journal
         self._shards, self._scores = ShardStore(paths), ScoreStore(paths)
-        self._watch = FolderWatch(index.seen)
+        self._watch, self._news = FolderWatch(index.seen), NewsReader(paths.news)
+        self._looked_at_s: float | None = None
         self._changed = self._lost = False
 
     def refresh(self, *, events_only: bool = False) -> bool:
@@ -44,12 +49,16 @@ class Indexer:
         try:
             if not events_only:
                 self._adopt()
-                self._find_shards()
-                self._find_scores()
+                self._follow_news()
+                if self._is_look_due():
+                    self._find_shards()
+                    self._find_scores()
+                    self._looked_at_s = time.monotonic()
             self._follow_events()
         except BaseException:
             # What was remembered as looked at may not have been read to the end.
             self.index.seen.clear()
+            self._looked_at_s = None
             raise
         return self._changed
 
@@ -64,6 +73,28 @@ class Indexer:
             self.index.registered = self.index.rows.n
             self._changed = True
 
+    def _is_look_due(self) -> bool:
+        """Looking through many folders takes a fraction of a second, so that is not done each time."""
+        if self._looked_at_s is None or len(self.index.shards.names) < FEW_SHARDS:
+            return True
+        return time.monotonic() - self._looked_at_s > LOOK_EVERY_S
+
+    def _follow_news(self) -> None:
+        shards: dict[str, set[str]] = {}
+        scores: list[tuple[str, str]] = []
+        for kind, dataset, name in self._news.news():
+            if kind == "shards":
+                shards.setdefault(dataset, set()).add(name)
+            elif kind == "scores":
+                scores.append((dataset, name))
+        for dataset, names in shards.items():
+            self._read_shards(dataset, sorted(names))
+        self._look_elsewhere()
+        for dataset, name in scores:
+            code = self.index.shards.of(dataset).get(name)
+            if code is not None:
+                self._read_scores(dataset, name, code)
+
     # -- shards
 
     def _find_shards(self) -> None:
@@ -73,10 +104,9 @@ class Indexer:
                 continue
             stamps = stamps_of(folder, ".tar")
             known = self.index.shards.of(dataset)
-            table = self.index.shards
-            changed = [name for name, stamp in stamps.items()
-                       if name not in known or table["stamp"][known[name]] != stamp]
-            gone = [code for name, code in known.items() if name not in stamps and table["state"][code] != ABSENT]
+            stamp_of, state_of = (self.index.shards[column].tolist() for column in ("stamp", "state"))
+            changed = [name for name, stamp in stamps.items() if name not in known or stamp_of[known[name]] != stamp]
+            gone = [code for name, code in known.items() if name not in stamps and state_of[code] != ABSENT]
             self._read_shards(dataset, sorted(changed))
             self._drop_shards(dataset, gone)
         self._look_elsewhere()
@@ -101,6 +131,7 @@ class Indexer:
                 # What is known goes on being served; these shards are tried again at the next refresh.
                 self._report("journal", error)
                 self.index.seen.clear()
+                self._looked_at_s = None
                 return
             for name, contents, ids in batch:
                 self._place(dataset, name, contents, ids)
@@ -207,9 +238,10 @@ class Indexer:
                 continue
             known = table.of(dataset)
             times = folder_times(folder)
+            read_at = table["score_stamp"].tolist()
             for name, changed_ns in times.items():
                 code = known.get(name)
-                if code is not None and table["score_stamp"][code] != changed_ns:
+                if code is not None and read_at[code] != changed_ns:
                     self._read_scores(dataset, name, code)
                     table["score_stamp"][code] = changed_ns if is_settled(changed_ns) else 0
             for name in known.keys() - times.keys():

@@ -10,9 +10,14 @@ _NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
 _CANDIDATE_ID = re.compile(r"[A-Za-z0-9_-]{1,16}")
 
 
+def is_name(name: str) -> bool:
+    """Whether this is safe as a file name on every platform."""
+    return _NAME.fullmatch(name) is not None
+
+
 def checked_name(kind: str, name: str) -> str:
     """The name itself, when it is safe as a file name on every platform. Raises: BadSetting."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise BadSetting(f"{name!r} cannot be the name of a {kind}",
                          fix="Use 1 to 64 of the characters A-Z a-z 0-9 . _ - and do not start with a dot.")
     return name

@@ -62,6 +62,10 @@ class WorkspacePaths:
         return self.root / "journal.sqlite"
 
     @property
+    def news(self) -> Path:
+        return self.root / "news.log"
+
+    @property
     def snapshot(self) -> Path:
         return self.root / "snapshot"
 

@@ -19,6 +19,7 @@ from synthvlm_ui.errors import BadSetting, CorruptData, UnknownName
 from synthvlm_ui.records import ScorerInfo
 from synthvlm_ui.store.atomic import replacing
 from synthvlm_ui.store.names import checked_candidate_id, checked_name
+from synthvlm_ui.store.news import tell
 from synthvlm_ui.store.parquet import DamagedParquet, read_columns, read_metadata, write_columns
 from synthvlm_ui.store.paths import WorkspacePaths
 
@@ -62,6 +63,7 @@ class ScoreStore:
         # alone tells a reader that some shard below has news.
         with replacing(folder / f"{key}.parquet", staging=folder.parent) as file:
             write_columns(file, candidate_ids, values, {_SCORER: described})
+        tell(self._paths.news, "scores", dataset, shard)
 
     def keys(self, dataset: str, shard: str) -> list[str]:
         """The keys of the scorers that have scored this shard, sorted."""

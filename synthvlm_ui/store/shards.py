@@ -20,6 +20,7 @@ from synthvlm_ui.errors import BadSetting, CorruptData, DuplicateId, UnknownName
 from synthvlm_ui.records import Candidate
 from synthvlm_ui.store.atomic import replacing
 from synthvlm_ui.store.names import checked_candidate_id, checked_name
+from synthvlm_ui.store.news import tell
 from synthvlm_ui.store.paths import WorkspacePaths, file_stamp
 from synthvlm_ui.store.tar import DamagedTar, TarFile, write_tar
 
@@ -97,6 +98,7 @@ class ShardStore:
             write_tar(file, ((f"{m.candidate.id}.webp", m.thumbnail) for m in members if m.thumbnail is not None))
         with replacing(self._paths.shard(dataset, shard)) as file:
             write_tar(file, _image_members(members))
+        tell(self._paths.news, "shards", dataset, shard)
 
     def read(self, dataset: str, shard: str) -> Iterator[ShardMember]:
         """The candidates of a shard in order, with images and without thumbnails. Raises: CorruptData, UnknownName."""

@@ -91,6 +91,35 @@ def test_news_arrive_and_the_version_says_so(tmp_path: Path) -> None:
         assert elsewhere.columns.refresh() and decoded(elsewhere.columns) == decoded(columns)
 
 
+def test_in_a_large_workspace_news_arrive_without_looking_through_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthvlm_ui.store import indexer
+
+    with Workspace.open(tmp_path) as workspace:
+        columns = workspace.columns
+        monkeypatch.setattr(indexer, "FEW_SHARDS", 0)
+        looks: list[str] = []
+        find_shards = indexer.Indexer._find_shards
+        monkeypatch.setattr(indexer.Indexer, "_find_shards", lambda self: (looks.append("look"), find_shards(self)))
+        for number in range(3):
+            workspace.shards.write("sample", f"{number:05d}", members(range(3 * number, 3 * number + 3), failed=[1]))
+            write_scores(workspace, f"{number:05d}", CLIP)
+            assert columns.refresh() and columns.n == 3 * number + 3
+        workspace.shards.write("sample", "00000", members(range(3)))
+        write_scores(workspace, "00001", SSIM)
+        with (tmp_path / "news.log").open("ab") as log:
+            log.write(b"shards/../../etc\nscores/sample/none\n\xff/\n/a/b\nnonsense/a/b\nshards/sam")
+        assert columns.refresh() and columns.ok.all() and "ssim" in columns.score_columns()
+        assert not columns.refresh() and looks == [] and columns.problems == []
+        (tmp_path / "news.log").unlink()
+        (tmp_path / "shards" / "sample" / "00002.tar").unlink()
+        assert not columns.refresh()
+        monkeypatch.setattr(indexer, "LOOK_EVERY_S", -1.0)
+        assert columns.refresh() and looks == ["look"] and columns.ok.sum() == 6
+        assert decoded(columns) == decoded(fresh_columns(workspace))
+
+
 def test_a_settled_folder_is_not_listed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from synthvlm_ui.store import discovery
 
