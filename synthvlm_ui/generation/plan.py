@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -48,7 +49,7 @@ class Plan:
     chunk_images: int
     created: str
 
-    @property
+    @cached_property  # asked for by every chunk, and made from every item
     def run_id(self) -> str:
         """12 hex digits that name the run's shards: equal plans write the same shards."""
         settings = {k: v for k, v in asdict(self.settings).items() if k not in ("batch_size", "device", "chunk_images")}

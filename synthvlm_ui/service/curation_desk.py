@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthvlm_ui.errors import BadSetting, EmptyInput, UnknownName, WorkspaceError
 from synthvlm_ui.records import Selection, SelectionRule, Verdict
-from synthvlm_ui.selection import Resolved, histogram, preset, resolve, variance_share
+from synthvlm_ui.selection import Resolved, histogram, id_rank, preset, resolve, variance_share
 from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.view import View, dataset_columns, exact_score, number, order_of
 from synthvlm_ui.store import Workspace
@@ -33,6 +34,7 @@ class CurationDesk:
         self._workspace, self._actor = workspace, actor
         self._lock = threading.Lock()
         self._resolved: OrderedDict[tuple[Any, ...], View] = OrderedDict()
+        self._parts: dict[str, tuple[int, NDArray[np.int64], dict[str, NDArray[Any]]]] = {}
 
     def rule(self, dataset: str, **fields: Any) -> SelectionRule:
         """A rule from a preset and what the user changed of it. Raises: BadSetting, UnknownName."""
@@ -182,9 +184,9 @@ class CurationDesk:
                 self._resolved.move_to_end(key)
                 return self._resolved[key]
         self._check_dataset(rule.dataset)
-        rows, part = dataset_columns(columns, rule.dataset)
+        rows, part = self._part(columns.version, rule.dataset)
         if rule.drop_duplicates and "phash" in part:
-            part["phash"] = exact_score(self._workspace, rows, "phash")
+            part = {**part, "phash": exact_score(self._workspace, rows, "phash")}
         resolved: Resolved = resolve(rule, part)
         view = View(columns.version, rows, part, resolved)
         with self._lock:
@@ -192,6 +194,15 @@ class CurationDesk:
             while len(self._resolved) > _REMEMBERED_RULES:
                 self._resolved.popitem(last=False)
         return view
+
+    def _part(self, version: int, dataset: str) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+        """A dataset's part of the columns, cut once per version: a drag asks for it many times a second."""
+        with self._lock:
+            if self._parts.get(dataset, (None,))[0] != version:
+                rows, part = dataset_columns(self._workspace.columns, dataset)
+                part["id_rank"] = id_rank(part["candidate_id"])
+                self._parts[dataset] = (version, rows, part)
+            return self._parts[dataset][1:]
 
     def _item(self, view: View, row: int) -> dict[str, Any]:
         candidate = self._workspace.columns.candidate(int(view.rows[row]))

@@ -6,7 +6,6 @@ Does not score; the worker does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
