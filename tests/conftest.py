@@ -18,7 +18,7 @@ os.environ.update(
     TOKENIZERS_PARALLELISM="false",
     MPLBACKEND="Agg",
 )
-for variable in [name for name in os.environ if name.startswith("SYNTHVLM_")]:
+for variable in [name for name in os.environ if name.startswith("SYNTHVLM_") and name != "SYNTHVLM_SCREENSHOTS"]:
     del os.environ[variable]
 
 settings.register_profile(

@@ -39,12 +39,12 @@ def _form(gradio: Any, api: Api) -> dict[str, Any]:
             parts["file"] = gradio.File(label="Caption file: txt, csv, tsv, json, jsonl or parquet", height=150,
                                         file_types=FILE_TYPES, file_count="single", type="filepath")
             with gradio.Accordion("Columns and duplicates", open=False):
-                parts["caption"] = gradio.Textbox(label="Column of the captions", placeholder="found by itself")
-                parts["id"] = gradio.Textbox(label="Column of the ids", placeholder="found by itself")
+                parts["caption"] = gradio.Textbox("", label="Column of the captions", placeholder="found by itself")
+                parts["id"] = gradio.Textbox("", label="Column of the ids", placeholder="found by itself")
                 parts["duplicates"] = gradio.Radio(DUPLICATES, value="skip", label="When an id is there already")
             parts["import"] = gradio.Button("Import file", variant="primary", interactive=not api.read_only)
         with gradio.Tab("Pasted lines"):
-            parts["lines"] = gradio.Textbox(label="One caption per line", lines=8, max_lines=16,
+            parts["lines"] = gradio.Textbox("", label="One caption per line", lines=8, max_lines=16,
                                             placeholder=PASTE_HINT)
             parts["paste"] = gradio.Button("Import lines", variant="primary", interactive=not api.read_only)
         with gradio.Tab("Sample"):

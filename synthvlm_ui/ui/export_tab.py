@@ -37,7 +37,7 @@ def _form(gradio: Any, api: Api) -> dict[str, Any]:
                                      info="Selections are saved in Curate."),
         "format": gradio.Radio(names, label="Format", value=chosen),
         "rejects": gradio.Checkbox(label="Also write the candidates that were not kept, with their scores"),
-        "out": gradio.Textbox(label="Output directory", placeholder="in the workspace, under exports/"),
+        "out": gradio.Textbox("", label="Output directory", placeholder="in the workspace, under exports/"),
         "run": gradio.Button("Export", variant="primary", interactive=not api.read_only),
         "validate": gradio.Button("Validate an export", variant="secondary"),
     }
@@ -82,7 +82,7 @@ def _validate(api: Api, selection: str | None, format_name: str, out: str) -> di
 
 
 def _directory(api: Api, selection: str, format_name: str, out: str) -> Path:
-    """Where an export goes: by default a folder of the workspace. Raises: BadSetting for a path that is not absolute."""
+    """Where an export goes: by default a folder of the workspace. Raises: BadSetting for a relative path."""
     if not out.strip():
         return Path(api.studio.exports.default_out(selection, format_name))
     target = Path(out.strip()).expanduser()

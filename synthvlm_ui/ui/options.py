@@ -35,7 +35,8 @@ def settings_from(arguments: Sequence[str] | None = None) -> AppSettings:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="app.py", description="SynthVLM UI in the browser.")
-    parser.add_argument("--workspace", type=Path, default=default_workspace(), help="directory of the data [%(default)s]")
+    parser.add_argument("--workspace", type=Path, default=default_workspace(),
+                        help="directory of the data [%(default)s]")
     parser.add_argument("--host", default=environment("HOST", "127.0.0.1"), help="address to listen on [%(default)s]")
     parser.add_argument("--port", type=int, help=f"port to listen on [first free one from {FIRST_PORT}]")
     parser.add_argument("--allowed-host", action="append", metavar="NAME",

@@ -6,8 +6,8 @@ import io
 from typing import Any
 
 import pytest
-from conftest import BASE, CAPTIONS, MARKUP, REPEATS, ROUTES, client_of
 from PIL import Image
+from small_workspace import BASE, CAPTIONS, MARKUP, REPEATS, ROUTES, client_of
 from starlette.testclient import TestClient
 
 from synthvlm_ui.records import Candidate

@@ -17,7 +17,7 @@ const FACTS = [
 export class Detail {
   constructor({ onverdict, onstep, onclose }) {
     Object.assign(this, { onverdict, onstep, id: null });
-    this.picture = el("img", { class: "s-large", alt: "" });
+    this.picture = el("img", { class: "s-whole", alt: "" });
     this.picture.addEventListener("load", () => this.picture.classList.toggle("s-pixels", this.picture.naturalWidth < 128));
     this.caption = el("p", { class: "s-detail-caption" });
     this.scores = el("div", { class: "s-score-cards" });

@@ -25,6 +25,7 @@ export class Grid {
     const hadFocus = this.root.contains(document.activeElement);
     const before = this.wanted ?? this.id;
     this.wanted = null;
+    const same = items.length === this.items.length && items.every((item, place) => item.id === this.items[place].id);
     this.items = items;
     const old = this.tiles;
     this.tiles = new Map();
@@ -35,7 +36,7 @@ export class Grid {
     }
     const found = items.findIndex((item) => item.id === before);
     this.current = found >= 0 ? found : Math.max(0, Math.min(this.current, items.length - 1));
-    this.columns = 0;
+    if (!same) this.columns = 0;
     this.arrange();
     if (focus || hadFocus) this.focus(this.current);
   }

@@ -82,14 +82,15 @@ export class Histogram {
   }
 
   choose(value) {
-    this.set(value === null ? null : Number(value.toPrecision(6)));
+    this.set(value === null ? null : Number(value.toPrecision(6)), true);
     this.onchange(this.threshold);
   }
 
-  set(value) {
+  // A number somebody is typing is left alone unless ``rewrite`` asks for it in a new scale.
+  set(value, rewrite = false) {
     this.threshold = value ?? null;
     const { factor, digits } = this.display();
-    if (document.activeElement !== this.number) {
+    if (rewrite || document.activeElement !== this.number) {
       this.number.value = this.threshold === null ? "" : (this.threshold * factor).toFixed(digits + 1);
     }
     this.place();
@@ -107,7 +108,7 @@ export class Histogram {
     this.off.disabled = this.threshold === null;
   }
 
-  show(data) {
+  show(data, rewrite = false) {
     this.data = data;
     const { factor, digits, name } = this.display();
     this.named.textContent = name ? `(${name})` : "";
@@ -132,7 +133,7 @@ export class Histogram {
     const sum = (values) => values.reduce((a, b) => a + b, 0);
     this.svg.setAttribute("aria-label", `${this.title}: ${count(sum(data.all))} candidates from ${shown(data.min)} to `
       + `${shown(data.max)}, ${count(sum(data.kept))} kept`);
-    this.set(this.threshold);
+    this.set(this.threshold, rewrite);
   }
 }
 

@@ -5,7 +5,7 @@ import { el, icon } from "./dom.js";
 import { SynthElement } from "./element.js";
 import { count, duration, plural, when } from "./format.js";
 import { progressBar } from "./live.js";
-import { announce } from "./toast.js";
+import { announce, toast } from "./toast.js";
 import { isActive, workspace } from "./workspace.js";
 
 const WORDS = { queued: "waiting", running: "running", paused: "paused", stopping: "stopping", stopped: "stopped",
@@ -14,6 +14,7 @@ const RESUMABLE = new Set(["stopped", "failed", "crashed", "paused"]);
 
 class Jobs extends SynthElement {
   cards = new Map();
+  states = new Map();
 
   build() {
     this.label = el("span", { text: "Jobs" });
@@ -40,7 +41,19 @@ class Jobs extends SynthElement {
     workspace.attend(this, true);
   }
 
+  // A job that breaks is told wherever the reader is.
+  tell() {
+    for (const job of workspace.jobs) {
+      const before = this.states.get(job.id);
+      this.states.set(job.id, job.state);
+      if (isActive(before) && (job.state === "failed" || job.state === "crashed")) {
+        toast(`${job.kind} ${WORDS[job.state]}: ${job.message}`, "error");
+      }
+    }
+  }
+
   show() {
+    this.tell();
     const active = workspace.activeJobs;
     const first = active[0];
     this.label.textContent = !first ? "Jobs"

@@ -68,7 +68,7 @@ class Live extends SynthElement {
   }
 
   report(live) {
-    const words = { queued: "Waiting for the device", running: live.message || "Working", stopping: "Stopping",
+    const words = { queued: "Waiting for the device", running: live.message || "Drawing and scoring", stopping: "Stopping",
       paused: `Paused: ${live.message}`, stopped: "Stopped", done: "Finished", failed: "Failed", crashed: "Crashed" };
     this.heading.textContent = words[live.state] ?? live.state;
     const ends = isActive(live.state) && live.eta_s !== null ? ` · about ${duration(live.eta_s)} left` : "";

@@ -127,5 +127,5 @@ export class RulePanel {
     this.place();
   }
 
-  rescale() { for (const histogram of Object.values(this.histograms)) if (histogram.data) histogram.show(histogram.data); }
+  rescale() { for (const histogram of Object.values(this.histograms)) if (histogram.data) histogram.show(histogram.data, true); }
 }

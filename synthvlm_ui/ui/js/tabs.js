@@ -16,26 +16,34 @@ export const openedTab = () => {
   return NAMES.includes(name) ? name : null;
 };
 
+function note(tab) {
+  const name = tab.textContent.trim().toLowerCase();
+  if (!NAMES.includes(name)) return false;
+  if (openedTab() !== name) history.replaceState(null, "", `#${name}`);
+  return true;
+}
+
 export function rememberTabs() {
   document.addEventListener("click", (event) => {
     const tab = event.target instanceof Element && event.target.closest("[role=tab]");
-    const name = tab?.textContent.trim().toLowerCase();
-    if (!NAMES.includes(name)) return;
-    if (openedTab() !== name) history.replaceState(null, "", `#${name}`);
-    workspace.refresh();
+    if (tab && note(tab)) workspace.refresh();
   });
   const wanted = openedTab();
-  if (wanted) whenThere(() => buttonOf(wanted), (tab) => tab.click());
+  // A tab may have been opened before this script was there.
+  if (!wanted) document.querySelectorAll("[role=tab][aria-selected=true]").forEach(note);
+  if (wanted) insist(wanted);
 }
 
-function whenThere(find, use) {
-  const found = find();
-  if (found) return use(found);
-  const observer = new MutationObserver(() => {
-    const node = find();
-    if (!node) return;
-    observer.disconnect();
-    use(node);
-  });
-  observer.observe(document.body, { childList: true, subtree: true });
+// Gradio mounts its tabs some time after the page, takes no click before, and may open the first one once more: ask until
+// the tab has stayed open for a second, or the reader opens another one.
+function insist(name) {
+  let stayed = 0, tries = 0;
+  const timer = setInterval(() => {
+    tries += 1;
+    const tab = buttonOf(name);
+    if (openedTab() !== name || stayed >= 10 || tries > 150) { clearInterval(timer); return; }
+    if (tab?.getAttribute("aria-selected") === "true") { stayed += 1; return; }
+    stayed = 0;
+    tab?.click();
+  }, 100);
 }

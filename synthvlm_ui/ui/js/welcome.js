@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 import { SynthElement } from "./element.js";
 import "./live.js";
 import { openTab } from "./tabs.js";
-import { workspace } from "./workspace.js";
+import { isActive, workspace } from "./workspace.js";
 
 const KEY = "synthvlm.demo_job";
 const STEPS = [
@@ -25,9 +25,10 @@ class Welcome extends SynthElement {
       this.start,
       el("p", { class: "s-hint", text: "Or go to Captions and bring your own. The app stays usable while the demo runs." }));
     this.live = el("synth-live");
-    this.done = el("div", { class: "s-row", hidden: true },
-      el("button", { type: "button", class: "s-button s-primary", text: "Look at them in Curate",
-        onclick: () => { openTab("curate"); this.dismiss(); } }),
+    this.look = el("button", { type: "button", class: "s-button s-primary", text: "Look at them in Curate",
+      onclick: () => { openTab("curate"); this.dismiss(); } });
+    this.resume = el("button", { type: "button", class: "s-button s-primary", text: "Resume", onclick: () => this.goOn() });
+    this.done = el("div", { class: "s-row", hidden: true }, this.look, this.resume,
       el("button", { type: "button", class: "s-button", text: "Hide this", onclick: () => this.dismiss() }));
     const steps = el("ol", { class: "s-steps" }, STEPS.map(([name, what]) =>
       el("li", {}, el("strong", { text: name }), el("span", { text: what }))));
@@ -61,7 +62,15 @@ class Welcome extends SynthElement {
     this.offer.hidden = Boolean(job) || workspace.readOnly;
     if (!job) { this.done.hidden = true; this.live.hidden = true; return; }
     this.live.follow(job.id);
-    this.done.hidden = job.state !== "done";
+    this.done.hidden = isActive(job.state);
+    this.look.hidden = workspace.datasets.every((set) => set.candidates === 0);
+    this.resume.hidden = job.state === "done" || workspace.readOnly;
+  }
+
+  async goOn() {
+    await attempt(() => post(`jobs/${remembered()}/resume`));
+    this.live.poll();
+    workspace.refresh();
   }
 
   dismiss() {

@@ -1,0 +1,80 @@
+"""A browser for the whole run, and pages that fail their test when they ask another machine or raise."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "ui")]
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+             "--disable-sync", "--no-first-run", "--disable-default-apps", "--disable-extensions")
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.fspath).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"needs {CHROMIUM}")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """``visit(app, phone=False, dark=False)``: a new page on an app, checked when the test ends."""
+    from served_app import Watched
+
+    made: list[tuple[Any, Watched]] = []
+
+    def open_page(app: Any, *, phone: bool = False, dark: bool = False) -> Watched:
+        context = browser.new_context(viewport=PHONE if phone else DESKTOP, color_scheme="dark" if dark else "light",
+                                      has_touch=phone)
+        context.set_default_timeout(30_000)
+        watched = Watched(context, app)
+        made.append((context, watched))
+        return watched
+
+    yield open_page
+    for context, _ in made:
+        context.close()
+    for _, watched in made:
+        watched.check()
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """``serve(prepare=None, *options)``: the app on a new workspace, which ``prepare(studio)`` may fill first."""
+    from served_app import ServedApp
+
+    from synthvlm_ui.service import Studio
+
+    running: list[ServedApp] = []
+
+    def start(prepare: Callable[[Studio], Any] | None = None, *options: str) -> ServedApp:
+        workspace = tmp_path_factory.mktemp("app") / "workspace"
+        if prepare:
+            studio = Studio.open(workspace)
+            prepare(studio)
+            studio.close()
+        running.append(ServedApp(workspace, *options))
+        return running[-1]
+
+    yield start
+    for app in running:
+        app.end()

@@ -1,0 +1,135 @@
+"""The app as its users start it: a process, an address, and a browser page that notices what must not happen."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, Page
+
+from synthvlm_ui.config import REPOSITORY
+from synthvlm_ui.jobs import end_worker
+
+START_LIMIT_S = 90
+WORK_LIMIT_MS = 300_000
+SCREENSHOTS = os.environ.get("SYNTHVLM_SCREENSHOTS", "")
+ROUTES = "gradio_api/synthvlm/"
+
+
+class ServedApp:
+    """``python app.py`` on a free port, until ``end``."""
+
+    def __init__(self, workspace: Path, *options: str) -> None:
+        self.workspace = workspace
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}/"
+        self.log = workspace.parent / f"app-{self.port}.log"
+        self.started = time.monotonic()
+        command = [sys.executable, "app.py", "--workspace", str(workspace), "--port", str(self.port), *options]
+        environment = {**os.environ, "SYNTHVLM_WORKER_IDLE_S": "20", "HF_ENDPOINT": "http://127.0.0.1:9",
+                       "HF_HOME": str(workspace.parent / "huggingface")}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL)
+        self._wait()
+
+    def _wait(self) -> None:
+        while time.monotonic() - self.started < START_LIMIT_S:
+            if self.process.poll() is not None:
+                raise AssertionError(self.log.read_text(encoding="utf-8"))
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError("the app did not start")
+
+    def ask(self, path: str) -> Any:
+        """The JSON of one of the app's own routes."""
+        with urllib.request.urlopen(self.address + ROUTES + path, timeout=60) as answer:
+            return json.load(answer)
+
+    def gone_wrong(self) -> list[str]:
+        """What broken jobs say of themselves."""
+        return [job["message"] for job in self.ask("state")["jobs"] if job["state"] in ("failed", "crashed")]
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(15)
+        if (self.workspace / "jobs").is_dir():
+            end_worker(self.workspace / "jobs", "cpu")
+
+
+class Watched:
+    """A page and what it did that it must never do: ask another machine, raise, open a dialog."""
+
+    def __init__(self, context: BrowserContext, app: ServedApp) -> None:
+        self.app, self.page = app, context.new_page()
+        self.outside: list[str] = []
+        self.broken: list[str] = []
+        self.page.on("request", lambda request: self._asked(request.url))
+        self.page.on("pageerror", lambda error: self.broken.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.broken.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        self.page.on("console", lambda message: self._said(message.type, message.text))
+
+    def _asked(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
+            self.outside.append(url)
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind == "error" and "Failed to load resource" not in text:
+            self.broken.append(text)
+
+    def open(self, room: str | None = None) -> Page:
+        self.page.goto(self.app.address)
+        self.page.get_by_role("tab", name="Captions").wait_for(timeout=60_000)
+        if room:
+            open_room(self.page, room)
+        return self.page
+
+    def check(self) -> None:
+        assert self.outside == []
+        assert self.broken == []
+
+
+def open_room(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def snap(page: Page, name: str) -> None:
+    """Keeps a picture of the page where SYNTHVLM_SCREENSHOTS says."""
+    if SCREENSHOTS:
+        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(400)
+        page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"))
+
+
+def until(page: Page, fact: Callable[[], Any], limit_ms: int = 30_000) -> Any:
+    """Waits until ``fact()`` is true and returns it."""
+    waited = 0
+    while not (found := fact()):
+        assert waited < limit_ms, "it did not come true in time"
+        page.wait_for_timeout(150)
+        waited += 150
+    return found
+
+
+def no_sideways_scrolling(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
