@@ -21,7 +21,7 @@ from synthvlm_ui.backends.model_files import (
     read_json,
 )
 from synthvlm_ui.config import MINIATURE
-from synthvlm_ui.errors import BadSetting, ModelUnavailable, UnknownName
+from synthvlm_ui.errors import BadSetting, ModelUnavailable, SynthVLMError, UnknownName
 from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator
 
 VQ_TOKENS = "synthvlm_ui.backends.vq_token_generator:VqTokenGenerator"
@@ -101,7 +101,7 @@ def create_generator(name_or_path: str, device: str = "auto") -> ImageGenerator:
 
     device = choose_device(device)
     if directory is not None and has_vq_layout(directory):
-        return cast(ImageGenerator, _open(VQ_TOKENS)(directory, device=device, name=name_or_path))
+        return _open_vq(directory, device, name_or_path)
     return cast(ImageGenerator, _open(DIFFUSERS)(directory or facts.model, device=device, name=name_or_path,
                                                  preset=PRESETS.get(name_or_path)))
 
@@ -139,6 +139,17 @@ def create_writer(name: str) -> CaptionWriter:
 def _open(target: str) -> Any:
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def _open_vq(directory: Path, device: str, name: str) -> ImageGenerator:
+    try:
+        return cast(ImageGenerator, _open(VQ_TOKENS)(directory, device=device, name=name))
+    except SynthVLMError:
+        raise
+    except Exception as error:  # parts written by another version fail in as many ways as there are versions
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise ModelUnavailable(f"this VQ token generator cannot be loaded: {reason}", where=str(directory),
+                               fix="Take all its parts from one version of this program.") from error
 
 
 def _locate_generator(name: str) -> tuple[Path | None, GeneratorFacts]:

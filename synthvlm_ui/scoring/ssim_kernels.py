@@ -1,17 +1,17 @@
-"""Mean structural similarity of two uint8 images, three ways with one definition.
+"""Mean structural similarity of two uint8 images, two ways with one definition.
 
 Definition (scikit-image's default, after Wang et al. 2004): uniform 7 x 7 window, sample covariance, K1 = 0.01,
 K2 = 0.03, data range 255, borders of 3 px left out, mean over pixels and channels. scikit-image is the reference;
-the two faster kernels agree with it within 1e-5 (tests/parity).
+the OpenCV kernel agrees with it within 1e-5 on every kind of picture (tests/parity). The package fast-ssim is seven
+times faster still, and not used: its 32-bit sums cancel in flat bright areas (2.3e-5 on plain white, 1.2e-5 on a step).
 
 Knows nothing of resizing, files or captions.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,6 @@ _C1 = np.float32((0.01 * 255) ** 2 * _PIXELS**2)
 _C2 = np.float32((0.03 * 255) ** 2 * _PIXELS * (_PIXELS - 1))
 # Rows per strip: a strip's window sums then stay in the cache between the passes over them.
 _STRIP_ROWS = 24
-_TOLERANCE = 1e-5
 
 
 def reference_ssim(first: UInt8, second: UInt8) -> float:
@@ -91,27 +90,9 @@ def _window_sums(values: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.i
     return sums[_BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX]
 
 
-def fast_ssim(first: UInt8, second: UInt8) -> float:
-    """The same with the optional package fast-ssim (x86 only). Shapes: as reference_ssim."""
-    module = importlib.import_module("fast_ssim")
-    return float(module.ssim(np.ascontiguousarray(first), np.ascontiguousarray(second), win_size=WINDOW_PX))
+KERNELS: dict[str, Kernel] = {"opencv": box_ssim, "scikit-image": reference_ssim}
 
 
-KERNELS: dict[str, Kernel] = {"fast-ssim": fast_ssim, "opencv": box_ssim, "scikit-image": reference_ssim}
-
-
-@cache
 def best_kernel() -> str:
-    """The name of the fastest kernel that runs here and agrees with the reference on a small image."""
-    rng = np.random.default_rng(0)
-    first = rng.integers(0, 256, (19, 23, 3), dtype=np.uint8)
-    second = first // 2 + rng.integers(0, 128, first.shape, dtype=np.uint8)
-    expected = reference_ssim(first, second)
-    for name, kernel in KERNELS.items():
-        try:
-            agrees = abs(kernel(first, second) - expected) <= _TOLERANCE
-        except Exception:  # a package that is not there or a binary for another processor: the next one will do
-            continue
-        if agrees:
-            return name
-    return "scikit-image"
+    """The name of the fastest kernel that this installation has."""
+    return "opencv" if importlib.util.find_spec("cv2") is not None else "scikit-image"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 SCRIPT = """
 from synthvlm_ui.backends.torchvision_ops import ensure_importable
@@ -20,15 +21,11 @@ def test_torchvision_imports_in_a_fresh_process() -> None:
     assert done.stdout.strip() in ("True", "False")
 
 
-def test_other_failures_of_the_import_are_not_swallowed() -> None:
-    broken = "import sys, types\nsys.path.insert(0, sys.argv[1])\n" + SCRIPT
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory() as folder:
-        package = Path(folder) / "torchvision"
-        package.mkdir()
-        (package / "__init__.py").write_text("raise RuntimeError('something else')\n")
-        done = subprocess.run([sys.executable, "-c", broken, folder], capture_output=True, text=True, timeout=120)
+def test_other_failures_of_the_import_are_not_swallowed(tmp_path: Path) -> None:
+    broken = "import sys\nsys.path.insert(0, sys.argv[1])\n" + SCRIPT
+    package = tmp_path / "torchvision"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('something else')\n")
+    done = subprocess.run([sys.executable, "-c", broken, str(tmp_path)], capture_output=True, text=True, timeout=120)
     assert done.returncode != 0
     assert "something else" in done.stderr
