@@ -71,7 +71,7 @@ class GeneratorRecipe:
     name = "generator"
 
     def __init__(
-        self, assets: Path, seed: int = 0, steps: int = 2400, batch: int = 48,
+        self, assets: Path, seed: int = 0, steps: int = 1600, batch: int = 48,
         device: str = "cpu", config: GeneratorConfig | None = None, corpus: Corpus = WORLD_REAL,
     ) -> None:  # fmt: skip
         self.seed, self.steps, self.batch, self.device = seed, steps, batch, device
@@ -96,7 +96,7 @@ class GeneratorRecipe:
         loss, shown = masked_loss(self.model, self.language, captions, ids, hidden, objects)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step(warm_then_cool(step, self.steps, 100, 0.3))
+        self.optimiser.step(warm_then_cool(step, self.steps, 40, 0.35))
         self._follow(min(EMA_DECAY, (1 + step) / (10 + step)))
         return shown
 
@@ -145,13 +145,8 @@ def masked_loss(
     device = model.position.device
     ids, hidden, objects = ids.to(device), hidden.to(device), objects.to(device)
     text = language.encode(captions)
-    cells = model.cells(ids.masked_fill(hidden, model.config.mask_id), text)
-    wanted, where, weight = model.fold(ids), model.fold(hidden), model.fold(objects)
-    errors, weights = [], []
-    for corner, head in enumerate(model.heads):
-        chosen = where[:, :, corner]
-        logits = head(cells[chosen])
-        errors.append(functional.cross_entropy(logits, wanted[:, :, corner][chosen], reduction="none"))
-        weights.append(1 + (OBJECT_WEIGHT - 1) * weight[:, :, corner][chosen].float())
-    error, share = torch.cat(errors), torch.cat(weights)
+    states = model.corner_states(ids.masked_fill(hidden, model.config.mask_id), text)
+    where = model.fold(hidden)
+    error = functional.cross_entropy(model.logits(states[where]), model.fold(ids)[where], reduction="none")
+    share = 1 + (OBJECT_WEIGHT - 1) * model.fold(objects)[where].float()
     return (error * share).sum() / share.sum(), float(error.detach().mean())

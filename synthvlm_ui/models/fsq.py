@@ -17,6 +17,12 @@ class FiniteScalarQuantiser(nn.Module):
         levels: number of values per channel; their product is the codebook size.
     """
 
+    _half: Tensor
+    _offset: Tensor
+    _shift: Tensor
+    _width: Tensor
+    _basis: Tensor
+
     def __init__(self, levels: tuple[int, ...] = (8, 5, 5, 5)) -> None:
         super().__init__()
         self.levels = levels

@@ -112,7 +112,7 @@ def load_language_model(directory: Path, device: str = "cpu") -> LanguageModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        network = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
+        network: Any = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     except (OSError, ValueError) as error:
         raise ModelUnavailable("no language model here", where=str(directory)) from error

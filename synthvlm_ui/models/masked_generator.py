@@ -21,14 +21,20 @@ from synthvlm_ui.models.language import EncodedText
 class GeneratorConfig:
     """Sizes of a generator; `grid` tokens per row and column, folded `fold` by `fold`."""
 
-    codes: int = 1000
+    levels: tuple[int, ...] = (8, 5, 5, 5)
     grid: int = 16
     fold: int = 2
     width: int = 192
+    code_width: int = 96
     layers: int = 6
     heads: int = 4
     text_width: int = 320
     text_length: int = 28
+
+    @property
+    def codes(self) -> int:
+        """Size of the codebook."""
+        return math.prod(self.levels)
 
     @property
     def tokens(self) -> int:
@@ -39,6 +45,35 @@ class GeneratorConfig:
     def mask_id(self) -> int:
         """Input id that stands for a hidden token."""
         return self.codes
+
+
+class CodeTable(nn.Module):
+    """One vector per code: the sum of one vector per digit of the code, plus a learned own part.
+
+    Codes that differ in one level look alike, so what is learned about one serves the others;
+    a plain table has to see each of a thousand codes many times.
+
+    Args:
+        levels: number of values per digit of the quantiser.
+        width: of the vectors.
+    """
+
+    places: Tensor
+
+    def __init__(self, levels: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        codes = torch.arange(math.prod(levels))
+        places, below, start = [], 1, 0
+        for level in levels:
+            places.append(torch.div(codes, below, rounding_mode="floor") % level + start)
+            below, start = below * level, start + level
+        self.register_buffer("places", torch.stack(places, 1), persistent=False)
+        self.digit = nn.Parameter(torch.randn(start, width) * (len(levels) * width) ** -0.5)
+        self.own = nn.Parameter(torch.zeros(len(codes), width))
+
+    def forward(self) -> Tensor:
+        """(codes, width)."""
+        return self.digit[self.places].sum(1) + self.own
 
 
 class GeneratorBlock(nn.Module):
@@ -57,6 +92,8 @@ class GeneratorBlock(nn.Module):
         self.mix = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.rise = nn.Linear(width, 4 * width)
         self.fall = nn.Linear(4 * width, width)
+        nn.init.zeros_(self.merge.weight)
+        nn.init.zeros_(self.fall.weight)
 
     def forward(self, cells: Tensor, text: Tensor, mask: Tensor) -> Tensor:
         """cells (N, P, C), text (N, T, C), mask (N, 1, 1, P + T) bool -> (N, P, C)."""
@@ -90,7 +127,8 @@ class MaskedGenerator(nn.Module):
         super().__init__()
         self.config = config
         width, folded = config.width, config.fold**2
-        self.token = nn.Embedding(config.codes + 1, width // folded)
+        self.code_in = CodeTable(config.levels, width // folded)
+        self.hidden = nn.Parameter(torch.zeros(1, width // folded))
         self.cell_in = nn.Linear(width, width)
         side = config.grid // config.fold
         self.position = nn.Parameter(0.3 * _sincos_positions(side, width))
@@ -99,25 +137,28 @@ class MaskedGenerator(nn.Module):
         self.text_position = nn.Parameter(torch.randn(config.text_length, width) * 0.1)
         self.blocks = nn.ModuleList(GeneratorBlock(width, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
-        self.heads = nn.ModuleList(nn.Linear(width, config.codes) for _ in range(folded))
-        for block in self.blocks:
-            nn.init.zeros_(block.merge.weight)
-            nn.init.zeros_(block.fall.weight)
+        # One head for all corners of a cell: every code is seen four times as often.
+        self.corners = nn.Linear(width, folded * config.code_width)
+        self.code_out = CodeTable(config.levels, config.code_width)
+        self.code_bias = nn.Parameter(torch.zeros(config.codes))
 
     def forward(self, tokens: Tensor, text: EncodedText) -> Tensor:
         """Logits (N, tokens, codes), row-major, for token ids (N, tokens) with `mask_id` where hidden."""
-        cells = self.cells(tokens, text)
-        logits = torch.stack([head(cells) for head in self.heads], dim=2)
-        return self.unfold(logits)
+        return self.unfold(self.logits(self.corner_states(tokens, text)))
 
-    def cells(self, tokens: Tensor, text: EncodedText) -> Tensor:
-        """Final states (N, positions, width); `heads` turn them into logits of the folded tokens."""
-        cells = self.cell_in(self.token(self.fold(tokens)).flatten(2)) + self.position
+    def corner_states(self, tokens: Tensor, text: EncodedText) -> Tensor:
+        """Final states of every folded token, (N, positions, fold * fold, code_width)."""
+        table = torch.cat([self.code_in(), self.hidden])
+        cells = self.cell_in(table[self.fold(tokens)].flatten(2)) + self.position
         prefix = self.text_norm(self.text_in(text.states)) + self.text_position
         seen = torch.cat([torch.ones_like(cells[:, :, 0], dtype=torch.bool), text.mask], 1)
         for block in self.blocks:
             cells = block(cells, prefix, seen[:, None, None])
-        return self.norm(cells)
+        return self.corners(self.norm(cells)).unflatten(-1, (-1, self.config.code_width))
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Logits (..., codes) of corner states (..., code_width)."""
+        return functional.linear(states, self.code_out(), self.code_bias)
 
     def fold(self, tokens: Tensor) -> Tensor:
         """(N, tokens) row-major -> (N, positions, fold * fold)."""

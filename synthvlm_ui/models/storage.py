@@ -53,6 +53,7 @@ def load_generator(directory: Path) -> MaskedGenerator:
         ModelUnavailable: the directory holds no generator.
     """
     config, tensors = read(directory, "masked-generator")
+    config["levels"] = tuple(config["levels"])
     return _fill(MaskedGenerator(GeneratorConfig(**config)), tensors, directory)
 
 

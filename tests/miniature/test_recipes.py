@@ -22,8 +22,8 @@ from synthvlm_ui.models.vq_tokenizer import TokenizerConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
-SMALL_VQ = TokenizerConfig(width=16, encoder_blocks=1, decoder_blocks=1)
-SMALL_GENERATOR = GeneratorConfig(width=32, layers=1, heads=2)
+SMALL_VQ = TokenizerConfig(width=16, decoder_width=16, encoder_blocks=1, decoder_blocks=1)
+SMALL_GENERATOR = GeneratorConfig(width=32, code_width=16, layers=1, heads=2)
 FEW = Corpus("few", seed=5, size=40)
 
 

@@ -15,7 +15,7 @@ from synthvlm_ui.models.vq_tokenizer import PictureTokenizer, TokenizerConfig
 @pytest.fixture
 def tokenizer() -> PictureTokenizer:
     torch.manual_seed(0)
-    config = TokenizerConfig(side=16, patch=4, width=16, encoder_blocks=1, decoder_blocks=1)
+    config = TokenizerConfig(side=16, patch=4, width=16, decoder_width=16, encoder_blocks=1, decoder_blocks=1)
     model = PictureTokenizer(config).train()
     model(torch.rand(8, 16, 16, 3) * 2 - 1)  # gives the normalisation its statistics
     return model.eval()
@@ -24,7 +24,7 @@ def tokenizer() -> PictureTokenizer:
 @pytest.fixture
 def generator() -> MaskedGenerator:
     torch.manual_seed(0)
-    config = GeneratorConfig(codes=30, grid=4, width=32, layers=2, heads=2, text_width=6, text_length=5)
+    config = GeneratorConfig(levels=(5, 3, 2), grid=4, width=32, code_width=16, layers=2, heads=2, text_width=6, text_length=5)
     model = MaskedGenerator(config)
     for parameter in model.parameters():  # zero-initialised layers would hide mistakes
         if parameter.ndim > 1:
