@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from synthvlm_ui.errors import BadSetting, EmptyInput
+from synthvlm_ui.errors import BadSetting, EmptyInput, SynthVLMError
 from synthvlm_ui.ui.api import Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.reports import command_line, report, told
@@ -71,8 +71,21 @@ def _import_file(api: Api, dataset: str, path: str | None, caption: str, identit
     if not path:
         raise EmptyInput("no file was chosen", fix="Drop a caption file into the box first.")
     mapping = {name: column.strip() for name, column in (("caption", caption), ("id", identity)) if column.strip()}
-    return dict(api.change(lambda: api.studio.captions.import_file(path, _named(dataset), mapping=mapping,
-                                                                   on_duplicate=duplicates)))
+    try:
+        return dict(api.change(lambda: api.studio.captions.import_file(path, _named(dataset), mapping=mapping,
+                                                                       on_duplicate=duplicates)))
+    except SynthVLMError as error:
+        raise _about_the_upload(error, path) from error
+
+
+def _about_the_upload(error: SynthVLMError, path: str) -> SynthVLMError:
+    """The error with the file's own name in place of where the browser's copy of it lies."""
+    what, where, fix = (text.replace(path, _name_of(path)) for text in (error.what, error.where, error.fix))
+    return type(error)(what, where=where, fix=fix)
+
+
+def _name_of(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def _import_lines(api: Api, dataset: str, lines: str) -> dict[str, Any]:
@@ -88,5 +101,5 @@ def _named(dataset: str) -> str:
 
 
 def _command(api: Api, path: str | None, dataset: str, duplicates: Any) -> str:
-    name = path.replace("\\", "/").rpartition("/")[2] if path else "FILE"
+    name = _name_of(path) if path else "FILE"
     return str(api.studio.captions.command(name, dataset.strip() or "NAME", duplicates))

@@ -5,6 +5,7 @@ The result travels as one JSON string that is never part of a template: the elem
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from typing import Any
@@ -36,8 +37,9 @@ def _element(tag: str, method: str, value: str) -> Any:
 
 
 def told(action: Callable[[], dict[str, Any]]) -> str:
-    """The action's result as JSON. Raises: gradio's Error, which the page shows as a toast."""
+    """The action's result as JSON, or what went wrong as ``{"error": text}``, which a toast says too."""
     try:
         return json.dumps(action(), ensure_ascii=False)
     except SynthVLMError as error:
-        raise import_gradio().Error(str(error), duration=12, print_exception=False, title="Not done") from error
+        import_gradio().Warning(html.escape(str(error)), duration=12, title="Not done")
+        return json.dumps({"error": str(error)}, ensure_ascii=False)

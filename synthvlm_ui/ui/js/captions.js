@@ -1,7 +1,7 @@
 // What an import did, and the captions of one dataset, a page at a time.
 
 import { attempt, get } from "./api.js";
-import { el, options } from "./dom.js";
+import { el, options, refusal } from "./dom.js";
 import { SynthElement } from "./element.js";
 import { count, plural } from "./format.js";
 import { workspace } from "./workspace.js";
@@ -16,6 +16,7 @@ class ImportReport extends SynthElement {
     this.hidden = !text;
     if (!text) return;
     const result = JSON.parse(text);
+    if (result.error) { this.replaceChildren(refusal(result.error)); return; }
     const good = el("p", { class: "s-result" }, el("span", { class: "s-mark s-keep", text: "✓" }),
       el("span", { text: `${plural(result.imported, "caption")} imported into “${result.dataset}”` }));
     this.replaceChildren(good);
@@ -26,13 +27,13 @@ class ImportReport extends SynthElement {
   rejects(result) {
     const reasons = Object.entries(result.reasons ?? {}).map(([rule, n]) => `${rule}: ${count(n)}`).join(" · ");
     const rows = (result.rejected_rows ?? []).map((row) => el("tr", {},
-      el("td", { class: "s-right", text: row.line ?? "" }), el("td", { text: row.reason }),
+      el("td", { text: row.line ?? "" }), el("td", { text: row.reason }),
       el("td", { class: "s-clip", text: row.excerpt ?? "" })));
-    const more = result.rejected > rows.length ? ` The first ${rows.length} are listed.` : "";
+    const more = result.rejected > rows.length && rows.length ? ` ${plural(rows.length, "row")} listed.` : "";
     return el("div", { class: "s-rejects" },
       el("p", {}, el("span", { class: "s-mark s-reject", text: "✗" }),
         el("span", { text: ` ${plural(result.rejected, "row")} not imported. ${reasons}.${more}` })),
-      el("div", { class: "s-scroll" }, el("table", { class: "s-table" },
+      rows.length > 0 && el("div", { class: "s-scroll" }, el("table", { class: "s-table" },
         el("thead", {}, el("tr", {}, ["Line", "Reason", "Text"].map((text) => el("th", { text, scope: "col" })))),
         el("tbody", {}, rows))));
   }

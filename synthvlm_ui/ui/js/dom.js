@@ -36,6 +36,10 @@ export function options(select, entries, chosen) {
   if (entries.some(([value]) => value === chosen)) select.value = chosen;
 }
 
+// One line that says what was not done and why.
+export const refusal = (text) => el("p", { class: "s-result s-refused" }, el("span", { class: "s-mark s-reject", text: "✗" }),
+  el("span", { text }));
+
 export function isTyping(target) {
   if (!(target instanceof Element)) return false;
   const input = target.closest("input, textarea, select, [contenteditable=''], [contenteditable='true']");

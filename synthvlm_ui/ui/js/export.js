@@ -1,7 +1,7 @@
 // The saved selections, and what an export or a validation said.
 
 import { attempt, get } from "./api.js";
-import { el } from "./dom.js";
+import { el, refusal } from "./dom.js";
 import { SynthElement } from "./element.js";
 import { count, percent, plural, when } from "./format.js";
 import { openTab } from "./tabs.js";
@@ -15,7 +15,7 @@ class ExportReport extends SynthElement {
     this.hidden = !text;
     if (!text) return;
     const result = JSON.parse(text);
-    this.replaceChildren("written" in result ? written(result) : validated(result));
+    this.replaceChildren(result.error ? refusal(result.error) : "written" in result ? written(result) : validated(result));
   }
 }
 

@@ -8,6 +8,7 @@ import { openTab } from "./tabs.js";
 import { isActive, workspace } from "./workspace.js";
 
 const KEY = "synthvlm.demo_job";
+const SAMPLE = "sample";
 const STEPS = [
   ["Captions", "Import a file or paste lines."],
   ["Generate", "Draw several images per caption and score them."],
@@ -53,8 +54,8 @@ class Welcome extends SynthElement {
 
   show() {
     const known = workspace.jobs.find((job) => job.id === remembered());
-    // The first job of a workspace is shown too when it was started elsewhere.
-    const first = workspace.datasets.every((set) => set.candidates === 0);
+    // A demo that was started elsewhere is shown too.
+    const first = workspace.datasets.length === 1 && workspace.datasets[0].name === SAMPLE && !workspace.datasets[0].candidates;
     const other = first ? workspace.activeJobs.find((job) => job.kind === "generate") : null;
     if (!known && other) remember(other.id);
     const job = known ?? other;
