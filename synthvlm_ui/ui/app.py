@@ -17,6 +17,7 @@ from synthvlm_ui.ui.guards import middleware
 from synthvlm_ui.ui.routes import build_routes
 from synthvlm_ui.ui.theme import build_theme
 
+QUEUE_LOOKS_EVERY_S = 0.02
 STATIC = PREFIX.lstrip("/") + "/static"
 HEAD = f"""
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -39,7 +40,15 @@ def build_app(studio: Studio, settings: AppSettings) -> tuple[Any, dict[str, Any
         with gradio.Tabs(elem_id="rooms"):
             for tab in (captions_tab, generate_tab, curate_tab, export_tab):
                 tab.build(api)
+    _rest(page)
     return page, _launch_arguments(api, settings)
+
+
+def _rest(page: Any) -> None:
+    """Lets gradio look for work 50 times a second instead of 1000, which keeps an idle app near 0 % CPU."""
+    queue = getattr(page, "_queue", None)
+    if hasattr(queue, "sleep_when_free"):
+        queue.sleep_when_free = max(queue.sleep_when_free, QUEUE_LOOKS_EVERY_S)
 
 
 def _launch_arguments(api: Api, settings: AppSettings) -> dict[str, Any]:

@@ -265,7 +265,10 @@ def test_a_fast_drag_asks_for_less_than_it_moves(page: Any) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if request.url.endswith("curate/view") else None)
     page.evaluate("""() => { const slider = document.querySelector('[data-column=ssim] .s-slider');
-        for (let step = 0; step < 200; step += 1) { slider.value = step; slider.dispatchEvent(new Event('input', {bubbles: true})); } }""")
+        for (let step = 0; step < 200; step += 1) {
+            slider.value = step;
+            slider.dispatchEvent(new Event('input', {bubbles: true}));
+        } }""")
     until(page, lambda: number(page) < ALL)
     page.wait_for_timeout(500)
     assert 1 <= len(asked) <= 5

@@ -158,8 +158,8 @@ def curate(page: Any, app: ServedApp) -> list[str]:
     until(page, lambda: tiles.count() == ALL)
     page.get_by_label("Guards").uncheck()
     until(page, lambda: counts.first.inner_text() == str(ALL))
-    scores = sorted(item for item in page.evaluate(
-        "[...document.querySelectorAll('.s-tile .s-numbers span:first-child')].map(s => Number(s.textContent.slice(5)))"))
+    shown = page.locator(".s-tile .s-numbers span:first-child").all_text_contents()
+    scores = sorted(float(text.removeprefix("CLIP ")) for text in shown)
     middle = (scores[ALL // 2 - 1] + scores[ALL // 2]) / 2
     page.get_by_label("CLIPScore at least").fill(f"{middle:.5f}")
     until(page, lambda: abs(int(counts.first.inner_text()) - ALL // 2) <= 1)
@@ -206,8 +206,8 @@ def export(page: Any, app: ServedApp, kept: list[str]) -> None:
     page.get_by_role("button", name="Validate an export").click()
     page.get_by_text("The export reads back as it should").wait_for()
     snap(page, "export-done")
-    rows = next(rows for path in sorted(directory.glob("*.json"))
-                if isinstance(rows := json.loads(path.read_text(encoding="utf-8")), list) and "conversations" in rows[0])
+    files = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(directory.glob("*.json"))]
+    rows = next(rows for rows in files if isinstance(rows, list) and "conversations" in rows[0])
     assert len(rows) == len(kept)
     for row in rows:
         assert (directory / row["image"]).is_file() or list(directory.rglob(Path(row["image"]).name))

@@ -27,7 +27,8 @@ def candidate_of(dataset: str, caption: str, repeat: int) -> Candidate:
     caption_id = caption_id_of(caption)
     facts = {
         "dataset": dataset, "caption_id": caption_id, "caption": caption, "prompt_template": "{caption}",
-        "prompt": caption, "negative_prompt": None, "generator": "miniature", "model": "miniature", "revision": "0" * 16,
+        "prompt": caption, "negative_prompt": None, "generator": "miniature", "model": "miniature",
+        "revision": "0" * 16,
         "sampler": "masked", "num_inference_steps": 8, "guidance_scale": 3.0, "width": SIDE_PX, "height": SIDE_PX,
         "run_seed": 0, "repeat": repeat, "seed": seed_of(0, caption_id, repeat), "created": "2026-01-01T00:00:00+00:00",
     }

@@ -29,8 +29,8 @@ page, launch = build_app(Studio.open(settings.workspace), settings)
 public = [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"]
 print(json.dumps([[name for name in {HEAVY!r} if name in sys.modules], public, launch["server_name"]]))
 """
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=REPOSITORY, capture_output=True, text=True,
-                          timeout=120)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=REPOSITORY, capture_output=True,
+                          text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     loaded, public, host = json.loads(done.stdout.strip().splitlines()[-1])
     assert loaded == []

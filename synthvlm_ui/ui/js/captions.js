@@ -57,7 +57,7 @@ class Datasets extends SynthElement {
     this.pager = el("div", { class: "s-row" }, this.back, this.where, this.next);
     this.empty = el("p", { class: "s-empty", text: "No captions yet. Import a file or paste some lines; they appear here." });
     this.append(el("section", { class: "s-card" },
-      el("div", { class: "s-row s-between" }, el("h3", { text: "In this workspace" }),
+      el("div", { class: "s-row s-between" }, el("h2", { text: "In this workspace" }),
         el("div", { class: "s-row" }, this.choice, this.facts)),
       this.empty, this.table, this.pager));
   }

@@ -95,7 +95,7 @@ export class Detail {
 
   showSiblings(found) {
     const others = (found.siblings ?? []).filter((id) => id !== found.id);
-    this.siblings.replaceChildren(...(others.length ? [el("h4", { text: "Same caption, other seeds" }),
+    this.siblings.replaceChildren(...(others.length ? [el("h3", { text: "Same caption, other seeds" }),
       el("div", { class: "s-sibling-row" }, others.slice(0, 12).map((id) => el("button", { type: "button",
         class: "s-sibling", "aria-label": "Open this candidate", onclick: () => this.show(id) },
         el("img", { src: thumb(id), alt: "", class: "s-pixels" }))))] : []));

@@ -44,7 +44,7 @@ class Selections extends SynthElement {
       ["Selection", "Dataset", "Kept", "Saved"].map((text) => el("th", { text, scope: "col" })))), this.body));
     this.empty = el("div", { class: "s-empty" }, el("p", { text: "No selection yet. Set thresholds in Curate and save what they keep." }),
       el("button", { type: "button", class: "s-button", text: "Go to Curate", onclick: () => openTab("curate") }));
-    this.append(el("section", { class: "s-card" }, el("h3", { text: "Saved selections" }), this.empty, this.table));
+    this.append(el("section", { class: "s-card" }, el("h2", { text: "Saved selections" }), this.empty, this.table));
   }
 
   enter(signal) { workspace.watch(() => this.show(), signal); }

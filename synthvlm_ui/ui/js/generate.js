@@ -44,7 +44,7 @@ class Generate extends SynthElement {
     this.idle = el("div", { class: "s-empty s-tall" }, el("p", { text: "Images appear here one by one, each with its "
       + "CLIPScore and SSIM." }));
     this.stage = el("section", { class: "s-card s-stage", "aria-label": "Images" },
-      el("div", { class: "s-row s-between" }, el("h3", { text: "Images" }), field("CLIPScore as", scales)),
+      el("div", { class: "s-row s-between" }, el("h2", { text: "Images" }), field("CLIPScore as", scales)),
       this.idle, this.live, this.lookButton);
     this.append(el("div", { class: "s-columns" }, form, this.stage));
     this.loadGenerators();

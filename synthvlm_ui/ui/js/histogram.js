@@ -22,7 +22,7 @@ export class Histogram {
     this.axis = el("div", { class: "s-axis" }, el("span"), this.mean = el("span"), el("span"));
     this.named = el("span", { class: "s-subdued" });
     this.root = el("section", { class: "s-histogram", "data-column": column, "aria-label": title },
-      el("div", { class: "s-histogram-head" }, el("h4", { text: title }), this.named,
+      el("div", { class: "s-histogram-head" }, el("h3", { text: title }), this.named,
         el("label", { for: this.number.id, text: "≥", title: "at least" }), this.number, this.off),
       this.plot, this.slider, this.axis);
   }

@@ -31,11 +31,11 @@ class Welcome extends SynthElement {
     this.resume = el("button", { type: "button", class: "s-button s-primary", text: "Resume", onclick: () => this.goOn() });
     this.done = el("div", { class: "s-row", hidden: true }, this.look, this.resume,
       el("button", { type: "button", class: "s-button", text: "Hide this", onclick: () => this.dismiss() }));
-    const steps = el("ol", { class: "s-steps" }, STEPS.map(([name, what]) =>
+    this.heading = el("h2");
+    this.steps = el("ol", { class: "s-steps" }, STEPS.map(([name, what]) =>
       el("li", {}, el("strong", { text: name }), el("span", { text: what }))));
     this.append(el("section", { class: "s-card s-welcome", "aria-label": "Welcome" },
-      el("h2", { text: "Make a synthetic image-caption set, and see why each pair is in it" }),
-      steps, this.offer, this.live, this.done));
+      this.heading, this.steps, this.offer, this.live, this.done));
     this.live.addEventListener("finished", () => this.show());
     this.hidden = true;
   }
@@ -60,6 +60,8 @@ class Welcome extends SynthElement {
     if (!known && other) remember(other.id);
     const job = known ?? other;
     this.hidden = !(workspace.isEmpty || job);
+    this.heading.textContent = job ? "The demo" : "Make a synthetic image-caption set, and see why each pair is in it";
+    this.steps.hidden = Boolean(job);
     this.offer.hidden = Boolean(job) || workspace.readOnly;
     if (!job) { this.done.hidden = true; this.live.hidden = true; return; }
     this.live.follow(job.id);
