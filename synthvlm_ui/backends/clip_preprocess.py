@@ -51,7 +51,7 @@ class ClipPreprocess:
         height, width = image.shape[:2]
         target = self._target(height, width)
         # A view with channels last: the resize then works on whole pixels, several times faster than plane by plane.
-        planes = torch.from_numpy(np.require(image, requirements="CW")).permute(2, 0, 1)[None]
+        planes = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None]
         if target != (height, width):
             planes = torch.nn.functional.interpolate(planes, size=target, mode=self.interpolation, antialias=True)
         top, left = (int(round((side - self.side_px) / 2.0)) for side in target)
