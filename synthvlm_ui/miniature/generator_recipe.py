@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,6 +30,7 @@ from synthvlm_ui.models.vq_tokenizer import PictureTokenizer
 CAPTION_DROPOUT = 0.1
 OBJECT_WEIGHT = 3.0
 EMA_DECAY = 0.999
+TRAINING = "training.safetensors"
 
 
 class TokenizedCorpus:
@@ -84,6 +87,7 @@ class GeneratorRecipe:
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         hidden = ("query_key_value", "merge", "rise", "fall", "text_key_value")
         self.optimiser = SplitOptimiser(self.model, hidden)
+        self.done = 0
 
     def step(self, step: int) -> float:
         """Train on the pictures of this step number; returns nats per masked token."""
@@ -97,6 +101,7 @@ class GeneratorRecipe:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step(warm_then_cool(step, self.steps, 40, 0.35))
+        self.done = step + 1
         self._follow(min(EMA_DECAY, (1 + step) / (10 + step)))
         return shown
 
@@ -114,15 +119,27 @@ class GeneratorRecipe:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Inverse of `state`; a state without optimiser starts its momenta anew."""
+        """Inverse of `state`."""
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        if "optimiser" in state:
-            self.optimiser.load_state_dict(state["optimiser"])
+        self.optimiser.load_state_dict(state["optimiser"])
 
     def export(self, out: Path) -> None:
-        """config.json and the running mean of the weights as fp16."""
+        """config.json, the running mean as fp16, and the weights themselves, to go on from."""
         storage.save_generator(self.average, out)
+        half = {name: t.detach().half().cpu().contiguous() for name, t in self.model.state_dict().items()}
+        save_file(half, out / TRAINING, metadata={"done": str(self.done)})
+
+    def go_on_from(self, shipped: Path) -> int:
+        """Load the shipped weights and their running mean; returns how many steps they have seen.
+
+        The optimiser's momenta are not shipped, so this is not the unbroken run, only nearly.
+        """
+        with safe_open(shipped / TRAINING, framework="pt") as file:
+            self.done = int(file.metadata()["done"])
+            self.model.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
+        self.average.load_state_dict(storage.load_generator(shipped).state_dict())
+        return self.done
 
 
 def draw_mask(rng: np.random.Generator, count: int, tokens: int) -> Tensor:

@@ -38,7 +38,8 @@ class LanguageRecipe:
         self.seed, self.steps, self.batch, self.device = seed, steps, batch, device
         torch.manual_seed(seed)
         self.tokenizer = tokens.build_tokenizer()
-        self.model = LlamaForCausalLM(language_config(len(self.tokenizer))).to(device).train()
+        network: Any = LlamaForCausalLM(language_config(len(self.tokenizer)))
+        self.model = network.to(device).train()
         self.optimiser = SplitOptimiser(self.model, ("proj.weight",))
 
     def step(self, step: int) -> float:

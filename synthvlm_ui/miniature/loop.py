@@ -42,6 +42,7 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    start: int = 0,
     minutes: float | None = None,
     checkpoint_every_s: float = 200.0,
 ) -> bool:
@@ -51,13 +52,15 @@ def train(
         run_dir: where the resumable checkpoint lives.
         out: where the shipped form goes, at every checkpoint.
         resume: continue from the checkpoint in `run_dir` when there is one.
+        start: first step when there is no checkpoint.
         minutes: stop (with a checkpoint) after this wall time; None: never.
 
     Returns:
         whether the last step has been done.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
-    first = _restore(recipe, run_dir / CHECKPOINT) if resume else 0
+    checkpoint = run_dir / CHECKPOINT
+    first = _restore(recipe, checkpoint) if resume and checkpoint.exists() else start
     started = saved = time.monotonic()
     average = float("nan")
     for step in range(first, recipe.steps):
@@ -67,11 +70,11 @@ def train(
         _report(recipe, step + 1, first, average, now - started)
         over = minutes is not None and now - started > minutes * 60
         if over or now - saved > checkpoint_every_s:
-            _save(recipe, run_dir / CHECKPOINT, step + 1, out)
+            _save(recipe, checkpoint, step + 1, out)
             saved = now
         if over:
             return step + 1 == recipe.steps
-    _save(recipe, run_dir / CHECKPOINT, recipe.steps, out)
+    _save(recipe, checkpoint, recipe.steps, out)
     return True
 
 
@@ -84,8 +87,6 @@ def _save(recipe: Recipe, path: Path, done: int, out: Path) -> None:
 
 
 def _restore(recipe: Recipe, path: Path) -> int:
-    if not path.exists():
-        return 0
     saved = torch.load(path, map_location="cpu", weights_only=True)
     recipe.restore(saved["state"])
     return int(saved["done"])

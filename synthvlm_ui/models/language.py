@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from synthvlm_ui.errors import ModelUnavailable
 
@@ -64,12 +65,15 @@ class LanguageModel:
         model says more about the word that follows than about the word itself.
         """
         ids, mask, truncated = self.tokenize(texts)
-        device = self.network.device
+        device, width = self.network.device, self.network.config.hidden_size
         out = self.network.model(
             input_ids=ids.to(device), attention_mask=mask.to(device), output_hidden_states=True,
             use_cache=False,
         )  # fmt: skip
-        states = torch.cat([out.hidden_states[0], out.hidden_states[-1]], dim=-1).float()
+        # Each on unit scale: raw word embeddings are twenty times smaller than the last layer, and
+        # a generator that reads both as they are does not notice which object is asked for.
+        parts = [functional.layer_norm(out.hidden_states[i].float(), (width,)) for i in (0, -1)]
+        states = torch.cat(parts, dim=-1)
         return EncodedText(states, mask.to(device), truncated.to(device))
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:

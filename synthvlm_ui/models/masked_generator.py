@@ -73,7 +73,8 @@ class CodeTable(nn.Module):
 
     def forward(self) -> Tensor:
         """(codes, width)."""
-        return self.digit[self.places].sum(1) + self.own
+        # embedding, not indexing: its gradient adds up in a fixed order on every thread count.
+        return functional.embedding(self.places, self.digit).sum(1) + self.own
 
 
 class GeneratorBlock(nn.Module):
@@ -116,6 +117,29 @@ class GeneratorBlock(nn.Module):
         return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
+class TextBlock(nn.Module):
+    """Lets every word see the words after it too, which the causal language model does not; pre-norm, residual."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention = nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.merge = nn.Linear(width, width)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.rise = nn.Linear(width, 2 * width)
+        self.fall = nn.Linear(2 * width, width)
+
+    def forward(self, words: Tensor, mask: Tensor) -> Tensor:
+        """words (N, T, C), mask (N, T) bool -> (N, T, C)."""
+        states = self.query_key_value(self.norm_attention(words)).unflatten(-1, (3, self.heads, -1))
+        query, key, value = states.permute(2, 0, 3, 1, 4)
+        query, key = functional.normalize(query, dim=-1) * 8, functional.normalize(key, dim=-1)
+        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None], scale=1.0)
+        words = words + self.merge(seen.transpose(1, 2).flatten(2))
+        return words + self.fall(functional.relu(self.rise(self.norm_mlp(words))).square())
+
+
 class MaskedGenerator(nn.Module):
     """Transformer over folded picture tokens with a text prefix in every attention layer.
 
@@ -135,6 +159,7 @@ class MaskedGenerator(nn.Module):
         self.text_in = nn.Linear(config.text_width, width)
         self.text_norm = nn.LayerNorm(width)
         self.text_position = nn.Parameter(torch.randn(config.text_length, width) * 0.1)
+        self.text_block = TextBlock(width, config.heads)
         self.blocks = nn.ModuleList(GeneratorBlock(width, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
         # One head for all corners of a cell: every code is seen four times as often.
@@ -149,8 +174,9 @@ class MaskedGenerator(nn.Module):
     def corner_states(self, tokens: Tensor, text: EncodedText) -> Tensor:
         """Final states of every folded token, (N, positions, fold * fold, code_width)."""
         table = torch.cat([self.code_in(), self.hidden])
-        cells = self.cell_in(table[self.fold(tokens)].flatten(2)) + self.position
-        prefix = self.text_norm(self.text_in(text.states)) + self.text_position
+        cells = self.cell_in(functional.embedding(self.fold(tokens), table).flatten(2)) + self.position
+        words = self.text_in(text.states) + self.text_position
+        prefix = self.text_norm(self.text_block(words, text.mask))
         seen = torch.cat([torch.ones_like(cells[:, :, 0], dtype=torch.bool), text.mask], 1)
         for block in self.blocks:
             cells = block(cells, prefix, seen[:, None, None])

@@ -85,6 +85,16 @@ def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(assets: Path, tm
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
+def test_training_goes_on_from_the_shipped_weights(assets: Path, tmp_path: Path) -> None:
+    trained = small_generator(assets)
+    trained.step(0)
+    trained.export(tmp_path)
+    later = small_generator(assets)
+    assert later.go_on_from(tmp_path) == 1
+    for one, other in zip(trained.model.parameters(), later.model.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=2e-3)
+
+
 def test_masks_hide_at_least_one_token_and_about_two_thirds_on_average() -> None:
     import numpy as np
 

@@ -24,7 +24,9 @@ def tokenizer() -> PictureTokenizer:
 @pytest.fixture
 def generator() -> MaskedGenerator:
     torch.manual_seed(0)
-    config = GeneratorConfig(levels=(5, 3, 2), grid=4, width=32, code_width=16, layers=2, heads=2, text_width=6, text_length=5)
+    config = GeneratorConfig(
+        levels=(5, 3, 2), grid=4, width=32, code_width=16, layers=2, heads=2, text_width=6, text_length=5
+    )
     model = MaskedGenerator(config)
     for parameter in model.parameters():  # zero-initialised layers would hide mistakes
         if parameter.ndim > 1:
