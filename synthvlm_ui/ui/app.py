@@ -46,7 +46,7 @@ def build_app(studio: Studio, settings: AppSettings) -> tuple[Any, dict[str, Any
 
 def _rest(page: Any) -> None:
     """Lets gradio look for work 50 times a second instead of 1000, which keeps an idle app near 0 % CPU."""
-    queue = getattr(page, "_queue", None)
+    queue: Any = getattr(page, "_queue", None)
     if hasattr(queue, "sleep_when_free"):
         queue.sleep_when_free = max(queue.sleep_when_free, QUEUE_LOOKS_EVERY_S)
 
