@@ -19,6 +19,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         from synthvlm_ui.service import Studio
 
         studio = Studio.open(settings.workspace, actor=settings.actor, read_only=settings.read_only)
+        if settings.demo and not settings.read_only and not studio.summary()["datasets"]:
+            studio.generation.start_demo()
     except SynthVLMError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -26,8 +28,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     from synthvlm_ui.ui.app import build_app
 
     demo, launch = build_app(studio, settings)
-    if settings.demo and not settings.read_only and not studio.summary()["datasets"]:
-        studio.generation.start_demo()
     print(f"SynthVLM UI: http://{_shown(settings.host)}:{settings.port}/   workspace: {settings.workspace}", flush=True)
     demo.launch(**launch)
     return 0

@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="app.py", description="SynthVLM UI in the browser.")
     parser.add_argument("--workspace", type=Path, default=default_workspace(),
                         help="directory of the data [%(default)s]")
-    parser.add_argument("--host", default=environment("HOST", "127.0.0.1"), help="address to listen on [%(default)s]")
+    parser.add_argument("--host", default=environment("HOST", _default_host()),
+                        help="address to listen on [%(default)s]")
     parser.add_argument("--port", type=int, help=f"port to listen on [first free one from {FIRST_PORT}]")
     parser.add_argument("--allowed-host", action="append", metavar="NAME",
                         help="another name this server answers to; may be given again")
@@ -46,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--demo", action="store_true", default=_flag("DEMO"),
                         help="start making the demo at once when the workspace is empty")
     return parser
+
+
+def _default_host() -> str:
+    """Only this machine, except on a hosting service, which says where its front end looks for the app."""
+    announced = os.environ.get("GRADIO_SERVER_NAME") if os.environ.get("SPACE_ID") else None
+    return announced or "127.0.0.1"
 
 
 def _flag(name: str) -> bool:

@@ -44,6 +44,7 @@ def test_the_story(app: ServedApp, visit: Any) -> None:
     kept = curate(page, app)
     the_shown_command_selects_the_same(page, app, kept)
     export(page, app, kept)
+    one_prompt(page, app)
 
 
 def import_lines(page: Any) -> None:
@@ -214,3 +215,22 @@ def export(page: Any, app: ServedApp, kept: list[str]) -> None:
         assert row["conversations"][1]["value"] in CAPTIONS
     page.get_by_role("button", name="Export", exact=True).click()
     page.locator("[data-testid=toast-body]").first.wait_for()
+
+
+def one_prompt(page: Any, app: ServedApp) -> None:
+    """A typed prompt with its own steps and guidance; its picture is what Curate shows next."""
+    open_room(page, "Generate")
+    page.get_by_text("One prompt", exact=True).click()
+    page.get_by_label("Prompt", exact=True).fill("a yellow duck")
+    page.get_by_label("Images per caption").fill("1")
+    page.get_by_label("Steps", exact=True).fill("4")
+    page.get_by_label("Guidance scale").fill("2.5")
+    page.get_by_text(re.compile("^1 image ·")).wait_for()
+    page.get_by_role("button", name="Generate", exact=True).click()
+    until(page, lambda: len(app.ask("state")["jobs"]) == 2)
+    until(page, lambda: app.ask("state")["jobs"][0]["state"] == "done" or app.gone_wrong(), WORK_LIMIT_MS)
+    assert app.gone_wrong() == []
+    page.get_by_role("button", name="Look at them in Curate").last.click()
+    until(page, lambda: page.locator(".s-tile").count() == 1)
+    facts = app.ask("candidate/" + page.locator(".s-tile").first.get_attribute("data-id"))
+    assert (facts["dataset"], facts["num_inference_steps"], facts["guidance_scale"]) == ("prompts", 4, 2.5)

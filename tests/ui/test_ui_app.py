@@ -78,6 +78,15 @@ def test_a_port_in_use_is_said_and_the_default_moves_on() -> None:
     assert 7860 <= settings_from([]).port < 7960
 
 
+def test_only_a_hosting_service_moves_the_default_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    assert settings_from([]).host == "127.0.0.1"
+    monkeypatch.setenv("SPACE_ID", "someone/some-space")
+    monkeypatch.setenv("SPACE_HOST", "someone-some-space.hf.space")
+    settings = settings_from([])
+    assert (settings.host, settings.allowed_hosts) == ("0.0.0.0", ("someone-some-space.hf.space",))
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "-1"])
 def test_a_port_that_is_none_is_refused(port: str) -> None:
     with pytest.raises(BadSetting):

@@ -40,11 +40,13 @@ class Curate extends SynthElement {
     this.none = el("div", { class: "s-card s-empty s-tall" },
       el("p", { text: "There is nothing to curate yet. Generate some candidates, or make the demo." }),
       el("button", { type: "button", class: "s-button s-primary", text: "Go to Generate", onclick: () => openTab("generate") }));
+    this.unscored = el("div", { class: "s-notice", hidden: true }, this.unscoredText = el("span"), el("button", { type: "button",
+      class: "s-button s-small", text: "Score them", onclick: () => this.score() }));
     this.nothing = el("p", { class: "s-empty s-tall", hidden: true });
     this.side = el("details", { class: "s-side", open: window.innerWidth > 820 },
       el("summary", { text: "Rule and thresholds" }), this.panel.root);
     this.body = el("div", { class: "s-curate" }, this.side,
-      el("div", { class: "s-main" }, this.counts, this.tools, this.nothing, this.grid.root, this.pager, this.saving, this.command));
+      el("div", { class: "s-main" }, this.counts, this.unscored, this.tools, this.nothing, this.grid.root, this.pager, this.saving, this.command));
     this.append(this.none, this.body, this.detail.root, this.keys.root);
   }
 
@@ -99,6 +101,7 @@ class Curate extends SynthElement {
     this.none.hidden = sets.length > 0;
     this.body.hidden = sets.length === 0;
     if (!sets.length) return;
+    this.takeWanted(sets);
     options(this.panel.dataset, sets.map((set) => [set.name, set.name]), this.panel.rule.dataset);
     if (!sets.some((set) => set.name === this.panel.rule.dataset)) {
       this.panel.rule = freshRule(sets[0].name);
@@ -107,8 +110,33 @@ class Curate extends SynthElement {
     for (const node of [this.save, this.undo, this.redo]) node.disabled = workspace.readOnly;
     this.saved.textContent = workspace.selections.length
       ? `Saved: ${workspace.selections.join(", ")}` : "";
+    this.showUnscored(sets.find((set) => set.name === this.panel.rule.dataset));
     const version = JSON.stringify([workspace.state.summary.version, sets]);
     if (version !== this.version) { this.version = version; this.ask(); }
+  }
+
+  takeWanted(sets) {
+    const wanted = workspace.wantedDataset;
+    if (!sets.some((set) => set.name === wanted)) return;
+    workspace.wantedDataset = null;
+    if (wanted === this.panel.rule.dataset) return;
+    this.panel.rule = freshRule(wanted);
+    this.panel.place();
+    this.page.offset = 0;
+    this.version = null;
+  }
+
+  showUnscored(set) {
+    const missing = set.candidates - set.failed - set.scored;
+    const working = workspace.activeJobs.length > 0;
+    this.unscored.hidden = missing <= 0 || working || workspace.readOnly;
+    this.unscoredText.textContent = `${plural(missing, "candidate")} without scores.`;
+  }
+
+  async score() {
+    const started = await attempt(() => post("score", { dataset: this.panel.rule.dataset }));
+    if (started) announce("Scoring started");
+    workspace.refresh();
   }
 
   ask(extra = {}) {

@@ -36,7 +36,7 @@ class Generate extends SynthElement {
     this.live = el("synth-live");
     this.live.addEventListener("finished", () => { this.lookButton.hidden = false; announce("Generation finished"); });
     this.lookButton = el("button", { type: "button", class: "s-button", text: "Look at them in Curate", hidden: true,
-      onclick: () => openTab("curate") });
+      onclick: () => this.look() });
     const form = el("form", { class: "s-card s-form", onsubmit: (event) => this.submit(event) },
       this.sources, this.settings, this.estimate, el("div", { class: "s-row" }, this.start), this.command);
     const scales = el("select", { onchange: () => chooseScale(scales.value) });
@@ -205,6 +205,14 @@ class Generate extends SynthElement {
     announce("Generation started");
     this.follow(started.job_id);
     workspace.refresh();
+  }
+
+  async look() {
+    const shown = await attempt(() => get(`jobs/${this.live.job}`));
+    workspace.wantedDataset = shown?.config?.dataset ?? null;
+    await workspace.refresh();
+    openTab("curate");
+    workspace.dispatchEvent(new Event("change"));
   }
 
   follow(job) {

@@ -27,7 +27,7 @@ class Welcome extends SynthElement {
       el("p", { class: "s-hint", text: "Or go to Captions and bring your own. The app stays usable while the demo runs." }));
     this.live = el("synth-live");
     this.look = el("button", { type: "button", class: "s-button s-primary", text: "Look at them in Curate",
-      onclick: () => { openTab("curate"); this.dismiss(); } });
+      onclick: () => this.lookAtThem() });
     this.resume = el("button", { type: "button", class: "s-button s-primary", text: "Resume", onclick: () => this.goOn() });
     this.done = el("div", { class: "s-row", hidden: true }, this.look, this.resume,
       el("button", { type: "button", class: "s-button", text: "Hide this", onclick: () => this.dismiss() }));
@@ -68,6 +68,13 @@ class Welcome extends SynthElement {
     this.done.hidden = isActive(job.state);
     this.look.hidden = workspace.datasets.every((set) => set.candidates === 0);
     this.resume.hidden = job.state === "done" || workspace.readOnly;
+  }
+
+  lookAtThem() {
+    workspace.wantedDataset = SAMPLE;
+    openTab("curate");
+    this.dismiss();
+    workspace.dispatchEvent(new Event("change"));
   }
 
   async goOn() {

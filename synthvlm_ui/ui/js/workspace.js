@@ -10,6 +10,7 @@ class Workspace extends EventTarget {
   state = null;
   error = null;
   watchers = new Set();
+  wantedDataset = null; // what Curate should show next
   #timer = 0;
   #asking = null;
 
