@@ -43,6 +43,8 @@ VALUES = {
     "input_background_fill_dark": "#0f1620",
     "input_border_color": "*neutral_300",
     "input_border_color_dark": "#3a485c",
+    "checkbox_border_color": "*neutral_500",
+    "checkbox_border_color_dark": "*neutral_400",
     "input_placeholder_color": "*neutral_500",
     "input_placeholder_color_dark": "*neutral_400",
     "button_primary_background_fill": "*primary_700",
