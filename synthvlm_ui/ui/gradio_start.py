@@ -1,12 +1,14 @@
 """Imports gradio without the work it does only for its own development.
 
-Gradio writes a ``.pyi`` file beside every component class while it is imported (about 45 % of the import time, and it
-needs a writable installation). The hook below turns exactly that off; when the private name it relies on is gone,
-gradio is imported as it is. Knows nothing of the app.
+While it is imported, gradio writes a ``.pyi`` file beside every component class (which needs a writable installation)
+and renders a docstring for every event of every component. Together that is more than half of the import time. The hook
+below turns exactly these two off; where their private names are gone, gradio is imported as it is.
+Knows nothing of the app.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -14,29 +16,34 @@ import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
-_MODULE = "gradio.component_meta"
-_FUNCTION = "create_or_modify_pyi"
+_SILENCED = {
+    "gradio.component_meta": ("", "create_or_modify_pyi"),
+    "gradio.events": ("EventListener", "set_doc"),
+}
 
 
-class _WithoutStubs(importlib.abc.MetaPathFinder):
-    """Finds one module as usual and replaces one function of it after it has run."""
+class _WithoutDocuments(importlib.abc.MetaPathFinder):
+    """Finds two modules as usual and silences one function of each after they have run."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
                   ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != _MODULE:
+        if fullname not in _SILENCED:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is None or spec.loader is None:
             return None
         execute = spec.loader.exec_module
 
-        def execute_and_replace(module: ModuleType) -> None:
+        def execute_and_silence(module: ModuleType) -> None:
             execute(module)
-            if hasattr(module, _FUNCTION):
-                setattr(module, _FUNCTION, lambda *_arguments, **_options: None)
+            owner, function = _SILENCED[fullname]
+            holder: Any = getattr(module, owner, None) if owner else module
+            if hasattr(holder, function):
+                setattr(holder, function, lambda *_arguments, **_options: None)
 
-        spec.loader.exec_module = execute_and_replace  # type: ignore[method-assign]
+        spec.loader.exec_module = execute_and_silence  # type: ignore[method-assign]
         return spec
 
 
@@ -46,9 +53,12 @@ def import_gradio() -> ModuleType:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if "gradio" in sys.modules:
         return sys.modules["gradio"]
-    hook = _WithoutStubs()
+    hook, collecting = _WithoutDocuments(), gc.isenabled()
     sys.meta_path.insert(0, hook)
+    gc.disable()  # a thousand modules are made and none is garbage
     try:
         return importlib.import_module("gradio")
     finally:
         sys.meta_path.remove(hook)
+        if collecting:
+            gc.enable()
