@@ -25,7 +25,7 @@ def add_to(commands: Commands) -> None:
     add("--dataset", required=True, metavar="NAME")
     add("--name", required=True, metavar="SELECTION", help="name of the selection; replaces one of the same name")
     add("--preset", default="paper", metavar="NAME",
-        help="where to start from: paper, bettersynth or normalised (default: paper)")
+        help="where to start from: paper, bettersynth, flare or normalised (default: paper)")
     add("--lambda", dest="ssim_weight", type=number, metavar="L", help="weight of SSIM beside CLIPScore")
     add("--clip-min", type=number, metavar="COSINE", help="lowest raw CLIP cosine to keep")
     add("--ssim-min", type=number, metavar="X", help="lowest SSIM to keep")

@@ -2,6 +2,7 @@
 
 * ``clip``   raw cosine of image and caption embeddings, with the image embeddings
 * ``ssim``   what is left of an image after a round trip through 336 px
+* ``ssim-tiled`` the same over the whole and its quadrants, as FUSION weighs them
 * ``guards`` blank, black and blurred images, which SSIM alone would rank first; a perceptual hash
 """
 

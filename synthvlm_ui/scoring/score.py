@@ -9,8 +9,9 @@ from synthvlm_ui.protocols import Embedder, Scorer
 from synthvlm_ui.scoring.clip_score import ClipScorer
 from synthvlm_ui.scoring.guards import GuardScorer
 from synthvlm_ui.scoring.ssim import ROUTES, SsimScorer
+from synthvlm_ui.scoring.ssim_tiled import TiledSsimScorer
 
-SCORERS = ("clip", "ssim", "guards")
+SCORERS = ("clip", "ssim", "ssim-tiled", "guards")
 
 
 def scorer_names() -> list[str]:
@@ -45,6 +46,8 @@ def build_scorers(names: Sequence[str] | str, embedder_factory: Callable[[], Emb
         kind, _, option = name.partition(":")
         if kind == "clip":
             built.append(ClipScorer(embedder_factory()))
+        elif kind == "ssim-tiled":
+            built.append(TiledSsimScorer())
         elif kind == "ssim":
             built.append(SsimScorer(option or "paper"))
         else:
