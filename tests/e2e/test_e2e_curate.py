@@ -125,6 +125,25 @@ def test_keys_decide_move_and_undo(page: Any, app: ServedApp) -> None:
     assert len(events) >= 5, "every act is in the journal"
 
 
+def test_fast_keys_are_recorded_in_their_order(page: Any, app: ServedApp) -> None:
+    before = len(app.ask("events?limit=200")["events"])
+    page.locator(".s-tile").first.focus()
+    keys = "krkruzkr"
+    for key in keys:
+        page.keyboard.press(key)
+    kinds = until(page, lambda: recorded if len(recorded := kinds_of(app, before)) == len(keys) else [])
+    assert kinds == ["keep", "reject", "keep", "reject", "clear", "undo", "keep", "reject"]
+    for _ in keys:
+        page.keyboard.press("z")
+    until(page, lambda: page.locator(".s-count b").nth(2).inner_text() == "✓ 0 ✗ 0")
+
+
+def kinds_of(app: ServedApp, before: int) -> list[str]:
+    """What the journal holds since then, oldest first: the verdict, or undo."""
+    events = list(reversed(app.ask("events?limit=200")["events"]))[before:]
+    return [event["kind"] if event["kind"] in ("undo", "redo") else event["verdict"] for event in events]
+
+
 def test_arrows_follow_the_columns_and_the_grid_is_one_tab_stop(page: Any) -> None:
     columns = page.evaluate("getComputedStyle(document.querySelector('.s-grid')).gridTemplateColumns.split(' ').length")
     assert columns > 2

@@ -24,6 +24,7 @@ const PARTS = ["yield", "histograms", "page", "command"];
 class Curate extends SynthElement {
   page = { offset: 0, limit: 48, show: "all", order: "combined" };
   total = 0;
+  acts = Promise.resolve();
 
   build() {
     this.views = new Latest((body) => post("curate/view", body), (view, asked) => this.receive(view, asked),
@@ -81,7 +82,7 @@ class Curate extends SynthElement {
       "aria-label": label, onclick: act, ...attributes }, icon(name));
     this.undo = button("undo", "Undo (Z)", () => this.back("undo"));
     this.redo = button("redo", "Redo (Shift + Z)", () => this.back("redo"));
-    this.tools = el("div", { class: "s-tools" }, field("Show", select(SHOWN, "show")), field("Order", select(ORDERS, "order")),
+    this.tools = el("div", { class: "s-tools" }, field("Show", this.shown = select(SHOWN, "show")), field("Order", select(ORDERS, "order")),
       field("Per page", select(SIZES.map((n) => [String(n), String(n)]), "limit")), el("span", { class: "s-grow" }),
       el("div", { class: "s-row" }, this.undo, this.redo, el("button", { type: "button", class: "s-button s-small",
         "aria-label": "Keys", title: "Keys (?)", text: "? Keys", onclick: () => this.keys.root.showModal() })));
@@ -119,11 +120,12 @@ class Curate extends SynthElement {
     const wanted = workspace.wantedDataset;
     if (!sets.some((set) => set.name === wanted)) return;
     workspace.wantedDataset = null;
+    this.page.show = this.shown.value = "all";
+    this.version = null;
     if (wanted === this.panel.rule.dataset) return;
     this.panel.rule = freshRule(wanted);
     this.panel.place();
     this.page.offset = 0;
-    this.version = null;
   }
 
   showUnscored(set) {
@@ -206,6 +208,12 @@ class Curate extends SynthElement {
     return true;
   }
 
+  // Decisions reach the journal in the order of the keys, however fast they are: undo takes back the latest.
+  inTurn(act) {
+    this.acts = this.acts.then(() => attempt(act));
+    return this.acts;
+  }
+
   async verdict(id, verdict, advance) {
     if (workspace.readOnly) { toast("This server only shows the workspace.", "error"); return; }
     const item = this.grid.items.find((one) => one.id === id);
@@ -214,13 +222,13 @@ class Curate extends SynthElement {
       this.grid.tiles.get(id).show(item);
     }
     if (advance) this.grid.advance();
-    const done = await attempt(() => post("verdict", { ids: [id], verdict }));
+    const done = await this.inTurn(() => post("verdict", { ids: [id], verdict }));
     if (done) announce(SAID[verdict]);
     this.afterDecision();
   }
 
   async back(which) {
-    const result = await attempt(() => post(which));
+    const result = await this.inTurn(() => post(which));
     const what = result?.[which === "undo" ? "undone" : "redone"];
     if (result) toast(what ? `${which === "undo" ? "Undone" : "Redone"}: ${what}` : `Nothing to ${which}`);
     this.afterDecision();

@@ -18,7 +18,6 @@ export class Detail {
   constructor({ onverdict, onstep, onclose }) {
     Object.assign(this, { onverdict, onstep, id: null });
     this.picture = el("img", { class: "s-whole", alt: "" });
-    this.picture.addEventListener("load", () => this.picture.classList.toggle("s-pixels", this.picture.naturalWidth < 128));
     this.caption = el("p", { class: "s-detail-caption" });
     this.scores = el("div", { class: "s-score-cards" });
     this.verdict = el("p", { class: "s-hint", role: "status" });
@@ -50,6 +49,7 @@ export class Detail {
     this.id = id;
     if (changed) this.picture.src = image(id);
     this.picture.alt = found.caption;
+    this.picture.classList.toggle("s-pixels", Math.max(found.width, found.height) < 128);
     this.caption.textContent = found.caption;
     this.showVerdict(found);
     this.showScores(found);
