@@ -85,13 +85,15 @@ class GenerationDesk:
         settings = GenerationSettings(generator=DEFAULT_GENERATOR, images_per_caption=DEMO_IMAGES_PER_CAPTION)
         return self.start(settings, dataset=SAMPLE_DATASET)
 
-    def command(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None) -> str:
+    def command(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
+                limit: int | None = None) -> str:
         words = ["generate"]
         words += ["--prompt", prompt] if prompt is not None else ["--dataset", dataset or "NAME"]
         defaults = asdict(GenerationSettings(generator=""))
         for name, value in asdict(settings).items():
             if value is not None and value != defaults[name]:
                 words += [f"--{name.replace('_', '-')}", str(value)]
+        words += ["--limit", str(limit)] if limit else []
         return command_line(self._workspace.root, words)
 
     def _caption_count(self, dataset: str | None, limit: int | None) -> int:

@@ -98,9 +98,7 @@ def _source(body: Mapping[str, Any]) -> dict[str, Any]:
 def _estimate(api: Api, body: Json) -> Json:
     settings, source = generation_settings(body), _source(body)
     estimate = api.studio.generation.estimate(settings, **source)
-    limit = source.pop("limit", None)
-    command = api.studio.generation.command(settings, **source)
-    return {**estimate, "command": f"{command} --limit {limit}" if limit else command}
+    return {**estimate, "command": api.studio.generation.command(settings, **source)}
 
 
 def _start(api: Api, body: Json) -> str:
