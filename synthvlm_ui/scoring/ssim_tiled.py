@@ -1,4 +1,4 @@
-"""SSIM over the whole image and its four quadrants, each after its own round trip: FUSION's variant of SynthVLM's score.
+"""SSIM over the whole image and its four quadrants, each after its own round trip: FUSION's variant of the score.
 
 Source: arXiv 2504.09925 (w1 * SSIM of the whole + w2 * the sum over 2 x 2 quadrants, w1 = 1, w2 = 0.25, a vision
 encoder of 384 px), so that the highest value is 2. Sizes other than 1024 px travel by the same ratios, as in ``ssim``.
