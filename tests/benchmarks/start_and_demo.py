@@ -1,8 +1,8 @@
 """How long a new user waits: from ``python app.py`` to a usable page in Chromium, and for the demo's 300 candidates.
 
-Run: ``python tests/benchmarks/start_and_demo.py [--starts 5] [--no-demo]``. Needs Chromium and Playwright. The last
-line of stdout is one JSON object; seconds are wall time, medians over the starts. A page is usable when its heading and its
-demo button stand and the button can be pressed.
+Run: ``python tests/benchmarks/start_and_demo.py [--starts 5] [--no-demo]``. Needs Chromium and Playwright.
+The last line of stdout is one JSON object; seconds are wall time, medians over the starts. A page is usable when its
+heading and its demo button stand and the button can be pressed.
 """
 
 from __future__ import annotations
