@@ -15,7 +15,8 @@ from synthvlm_ui.miniature.corpora import Corpus
 from synthvlm_ui.miniature.generator_recipe import GeneratorRecipe, draw_mask
 from synthvlm_ui.miniature.lm_recipe import LanguageRecipe
 from synthvlm_ui.miniature.optimiser import orthogonalise, warm_then_cool
-from synthvlm_ui.miniature.vq_recipe import TokenizerRecipe
+from synthvlm_ui.miniature.vlm_recipe import VlmRecipe
+from synthvlm_ui.miniature.vq_recipe import DecoderRecipe, TokenizerRecipe
 from synthvlm_ui.models import storage
 from synthvlm_ui.models.masked_generator import GeneratorConfig
 from synthvlm_ui.models.vq_tokenizer import TokenizerConfig
@@ -112,3 +113,20 @@ def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
 def test_the_learning_rate_warms_up_stays_and_cools_down() -> None:
     scales = [warm_then_cool(step, 100, 10, 0.4) for step in range(100)]
     assert scales[0] == pytest.approx(0.1) and scales[30] == 1 and scales[99] == pytest.approx(1 / 40)
+
+
+def test_a_new_decoder_keeps_the_codes(assets: Path, tmp_path: Path) -> None:
+    recipe = DecoderRecipe(assets, steps=2, batch=4, width=16, blocks=1)
+    recipe.step(0)
+    recipe.export(tmp_path)
+    pixels = torch.from_numpy(FEW.row(0).pixels()).unsqueeze(0)
+    before, after = storage.load_tokenizer(assets / "vq"), storage.load_tokenizer(tmp_path)
+    assert torch.equal(before.encode(pixels), after.encode(pixels))
+
+
+def test_the_vlm_learns_from_tokens_with_a_frozen_language_model(assets: Path) -> None:
+    recipe = VlmRecipe(assets, steps=8, batch=4, corpus=FEW)
+    frozen = {n: p.clone() for n, p in recipe.model.named_parameters() if not p.requires_grad}
+    losses = [recipe.step(0) for _ in range(8)]
+    assert losses[-1] < losses[0]
+    assert all(torch.equal(p, frozen[n]) for n, p in recipe.model.named_parameters() if n in frozen)
