@@ -66,7 +66,7 @@ def vq_facts(name: str, directory: Path) -> GeneratorFacts:
         name=name, model=directory.name, status="ready" if has_vq_layout(directory) else "needs download",
         note=note,
         num_inference_steps=8, guidance_scale=3.0, native_px=side, min_px=side, max_px=side, multiple_px=side,
-        licence="MIT" if directory == MINIATURE else "",
+        licence="Apache-2.0" if directory == MINIATURE else "",
     )
 
 

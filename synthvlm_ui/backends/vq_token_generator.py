@@ -58,7 +58,7 @@ class VqTokenGenerator:
             fixed_size=True,
             max_prompt_tokens=self._language.length - 2,
             token_grid=(grid, grid),
-            licence="MIT",
+            licence="Apache-2.0",
             notes="Pictures do not depend on the batch; across devices and thread counts only up to rounding.",
         )
 
