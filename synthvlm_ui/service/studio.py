@@ -16,9 +16,7 @@ import numpy as np
 
 import synthvlm_ui
 from synthvlm_ui.backends import list_backends
-from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS
-from synthvlm_ui.records import SelectionRule
-from synthvlm_ui.service.caption_desk import CaptionDesk, command_line
+from synthvlm_ui.service.caption_desk import CaptionDesk
 from synthvlm_ui.service.curation_desk import CurationDesk
 from synthvlm_ui.service.devices import default_device
 from synthvlm_ui.service.export_desk import ExportDesk
@@ -94,6 +92,3 @@ class Studio:
         rows = np.flatnonzero((columns.dataset_code == columns.datasets.index(dataset)) & columns.ok)
         codes, counts = np.unique(columns.caption_code[rows], return_counts=True)
         return Counter({columns.caption_id(int(code)): int(count) for code, count in zip(codes, counts, strict=True)})
-
-
-__all__ = ["DEFAULT_GENERATOR", "DEFAULT_SCORERS", "SelectionRule", "Studio", "command_line"]
