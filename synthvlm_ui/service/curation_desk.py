@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthvlm_ui.errors import BadSetting, EmptyInput, UnknownName, WorkspaceError
+from synthvlm_ui.errors import BadSetting, EmptyInput, UnknownName
 from synthvlm_ui.records import Selection, SelectionRule, Verdict
 from synthvlm_ui.selection import Resolved, histogram, id_rank, preset, resolve, variance_share
 from synthvlm_ui.service.caption_desk import command_line
@@ -106,7 +106,7 @@ class CurationDesk:
 
         Raises: UnknownName, BadSetting, WorkspaceError.
         """
-        self._check_writable()
+        self._workspace.paths.check_writable()
         if verdict not in ("keep", "reject", "clear"):
             raise BadSetting(f"{verdict!r} is no verdict", fix="Give keep, reject or clear.")
         if not ids:
@@ -118,12 +118,12 @@ class CurationDesk:
 
     def undo(self) -> dict[str, Any]:
         """Takes back this actor's own latest act; "undone" is None when there is none."""
-        self._check_writable()
+        self._workspace.paths.check_writable()
         return self._undone_or_redone("undone", self._workspace.journal.undo(self._actor))
 
     def redo(self) -> dict[str, Any]:
         """Does again what this actor took back last; "redone" is None when there is nothing."""
-        self._check_writable()
+        self._workspace.paths.check_writable()
         return self._undone_or_redone("redone", self._workspace.journal.redo(self._actor))
 
     def events(self, limit: int = 100) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class CurationDesk:
 
     def select(self, name: str, rule: SelectionRule) -> dict[str, Any]:
         """Resolves a rule and keeps the ids under a name. Raises: BadSetting, WorkspaceError."""
-        self._check_writable()
+        self._workspace.paths.check_writable()
         view = self._view(rule)
         if view.total and not rule.random and not np.isfinite(view.resolved.combined).any():
             raise EmptyInput(f"the candidates of {rule.dataset!r} have no scores", fix="Score them first.")
@@ -234,11 +234,6 @@ class CurationDesk:
         known = self._workspace.captions.datasets()
         if dataset not in known:
             raise UnknownName.of("dataset", dataset, known)
-
-    def _check_writable(self) -> None:
-        if self._workspace.read_only:
-            raise WorkspaceError("the workspace is open for reading only", where=str(self._workspace.root),
-                                 fix="Start without --read-only to decide anything.")
 
 
 def _histogram(values: np.ndarray[Any, Any], bins: int, view: View) -> dict[str, Any]:

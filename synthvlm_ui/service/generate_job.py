@@ -94,24 +94,19 @@ class _Run:
 
     def record(self, chunk: int, report: ChunkReport) -> None:
         """Writes down a finished chunk; a chunk found as a shard without a line was finished by a killed attempt."""
-        now = time.monotonic()
-        if report.generated:
+        now, drawn = time.monotonic(), report.generated + report.failed
+        if drawn:
             self._seconds_now += now - self._last_shown
         self._last_shown = now
-        if not report.finished:
-            return
-        if chunk in self._reports:
+        if not report.finished or chunk in self._reports:
             return
         counts = {"generated": report.generated, "failed": report.failed, "skipped": report.skipped}
-        if not report.generated and not report.failed and self._finished_by_killed_attempt(chunk):
+        if not drawn and self._finished_by_killed_attempt(chunk):
             counts = self._counts_of_shard(chunk)
         self._reports[chunk] = counts
         with self._ledger.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"chunk": chunk, **counts}) + "\n")
-        if not report.generated:
-            self._done += self._chunk_size(chunk)
-        else:
-            self._done += report.skipped
+        self._done += self._chunk_size(chunk) - drawn  # what was drawn is counted as it is shown
         self._progress()
         self.live.end_chunk()
 

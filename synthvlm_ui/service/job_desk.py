@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from synthvlm_ui.config import REPOSITORY
-from synthvlm_ui.errors import Failure, WorkspaceError
+from synthvlm_ui.errors import Failure
 from synthvlm_ui.jobs import JobDirectory, ensure_worker, follow
 from synthvlm_ui.records import JobSummary
 from synthvlm_ui.service.live import read_live, read_live_image
@@ -32,9 +32,7 @@ class JobDesk:
 
     def submit(self, kind: str, config: dict[str, Any], device: str) -> str:
         """Queues a job and sees to it that a worker for its device is there. Returns the job id."""
-        if self._workspace.read_only:
-            raise WorkspaceError("the workspace is open for reading only", where=str(self._workspace.root),
-                                 fix="Start without --read-only to make anything.")
+        self._workspace.paths.check_writable()
         job_id = self._directory.create(kind, config, device)
         self._wake(device)
         return job_id

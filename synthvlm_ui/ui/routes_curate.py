@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting
-from synthvlm_ui.records import SelectionRule
+from synthvlm_ui.records import SelectionRule, Verdict
 from synthvlm_ui.ui.api import Api, Json, candidate_id, number, text
 
-SHOWN = ("kept", "dropped", "all", "undecided", "keep", "reject", "failed")
-ORDERS = ("combined", "clip_cosine", "ssim", "newest", "caption")
 BINS = 64
 RULE_TYPES: dict[str, tuple[type, ...]] = {
     field.name: (bool,) if "bool" in str(field.type) else (int,) if "int" in str(field.type)
@@ -30,9 +28,7 @@ def curate_routes(api: Api) -> list[Route]:
     return [
         api.post("/curate/view", lambda body: _view(api, body), changes=False),
         api.get("/candidate/{id}", lambda values: _candidate(api, values)),
-        api.post("/verdict", lambda body: curation.verdict(_ids(body), _one_of(body, "verdict",
-                                                                            ("keep", "reject", "clear"))),
-                 changes=True),
+        api.post("/verdict", lambda body: curation.verdict(_ids(body), cast(Verdict, body.get("verdict"))), changes=True),
         api.post("/undo", lambda _body: curation.undo(), changes=True),
         api.post("/redo", lambda _body: curation.redo(), changes=True),
         api.post("/select", lambda body: curation.select(text(body, "name"), _rule(api, body)), changes=True),
@@ -71,8 +67,8 @@ def _view(api: Api, body: Json) -> Json:
             rule,
             offset=number(page, "offset", 0, 0, 10**9),
             limit=number(page, "limit", 48, 1, 500),
-            show=_one_of(page, "show", SHOWN, "kept"),
-            order=_one_of(page, "order", ORDERS, "combined"),
+            show=page.get("show", "kept"),
+            order=page.get("order", "combined"),
         )
     if "command" in parts:
         answer["command"] = curation.command(rule, str(body.get("name") or "SELECTION"))
@@ -88,10 +84,3 @@ def _ids(body: Mapping[str, Any]) -> list[str]:
     if not isinstance(ids, list) or not ids or len(ids) > MAX_IDS or not all(isinstance(item, str) for item in ids):
         raise BadSetting(f"ids is not a list of 1 to {MAX_IDS:,} candidate ids", where="ids")
     return ids
-
-
-def _one_of(values: Mapping[str, Any], name: str, known: tuple[str, ...], default: str | None = None) -> Any:
-    given = values.get(name, default)
-    if given not in known:
-        raise BadSetting(f"unknown {name} {str(given)[:40]!r}", where=name, fix=f"Known: {', '.join(known)}.")
-    return given
