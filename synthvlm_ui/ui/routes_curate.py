@@ -28,7 +28,8 @@ def curate_routes(api: Api) -> list[Route]:
     return [
         api.post("/curate/view", lambda body: _view(api, body), changes=False),
         api.get("/candidate/{id}", lambda values: _candidate(api, values)),
-        api.post("/verdict", lambda body: curation.verdict(_ids(body), cast(Verdict, body.get("verdict"))), changes=True),
+        api.post("/verdict", lambda body: curation.verdict(_ids(body), cast(Verdict, body.get("verdict"))),
+                 changes=True),
         api.post("/undo", lambda _body: curation.undo(), changes=True),
         api.post("/redo", lambda _body: curation.redo(), changes=True),
         api.post("/select", lambda body: curation.select(text(body, "name"), _rule(api, body)), changes=True),
