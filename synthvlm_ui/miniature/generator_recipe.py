@@ -22,6 +22,7 @@ from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.miniature.corpora import WORLD_REAL, Corpus
 from synthvlm_ui.miniature.drawing import foreground
 from synthvlm_ui.miniature.optimiser import SplitOptimiser, warm_then_cool
+from synthvlm_ui.miniature.precision import fast_products
 from synthvlm_ui.models import storage
 from synthvlm_ui.models.language import LanguageModel, load_language_model
 from synthvlm_ui.models.masked_generator import GeneratorConfig, MaskedGenerator
@@ -97,7 +98,8 @@ class GeneratorRecipe:
         captions = [self.corpus.row(int(i)).caption for i in indices]
         captions = ["" if rng.random() < CAPTION_DROPOUT else text for text in captions]
         hidden = draw_mask(rng, self.batch, ids.shape[1])
-        loss, shown = masked_loss(self.model, self.language, captions, ids, hidden, objects)
+        with fast_products(self.device):
+            loss, shown = masked_loss(self.model, self.language, captions, ids, hidden, objects)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step(warm_then_cool(step, self.steps, 40, 0.35))

@@ -61,7 +61,8 @@ def test_truncation_with_byte_pairs(models: Path) -> None:
     assert embedder.info.settings["resize"].startswith("squash")
 
 
-def test_settings_say_everything_a_number_depends_on(models: Path, embedder: OpenClipEmbedder) -> None:
+def test_settings_say_everything_a_number_depends_on(models: Path) -> None:
+    embedder = OpenClipEmbedder("clip", directory=models / "clip", precision="fp32")
     assert embedder.info.settings == {
         "model": "clip", "weights": embedder.info.settings["weights"], "library": "open_clip", "precision": "fp32",
         "side_px": 32, "resize": "shortest, bicubic, antialiased, uint8", "context_tokens": CONTEXT}
