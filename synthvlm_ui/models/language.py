@@ -66,7 +66,7 @@ class LanguageModel:
         """
         ids, mask, truncated = self.tokenize(texts)
         device, width = self.network.device, self.network.config.hidden_size
-        out = self.network.model(
+        out = self.network.base_model(
             input_ids=ids.to(device), attention_mask=mask.to(device), output_hidden_states=True,
             use_cache=False,
         )  # fmt: skip
@@ -78,13 +78,16 @@ class LanguageModel:
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
         """Ids (N, length) int64, mask (N, length) bool, truncated (N,) bool."""
-        rows = [self.tokenizer.encode(text) for text in texts]
-        pad = self.tokenizer.pad_token_id
+        end = self.tokenizer.eos_token_id
+        # A tokenizer that adds no start token leaves nothing of an empty text, and attention needs one word to look at.
+        rows = [self.tokenizer.encode(text) or [end] for text in texts]
+        pad = end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id
         ids = torch.full((len(rows), self.length), pad, dtype=torch.long)
         for row, tokens in enumerate(rows):
             kept = tokens[: self.length]
             ids[row, : len(kept)] = torch.tensor(kept)
-        return ids, ids != pad, torch.tensor([len(tokens) > self.length for tokens in rows])
+        lengths = torch.tensor([len(tokens) for tokens in rows])
+        return ids, torch.arange(self.length) < lengths.unsqueeze(1), lengths > self.length
 
     @torch.no_grad()
     def write(self, count: int, seed: int, prefix: str = "", temperature: float = 1.0) -> list[str]:
@@ -105,8 +108,8 @@ class LanguageModel:
         return [text.replace(" ,", ",").strip() for text in texts]
 
 
-def load_language_model(directory: Path, device: str = "cpu") -> LanguageModel:
-    """Read a language model saved by transformers, from a local directory only.
+def load_language_model(directory: Path, device: str = "cpu", length: int = 28) -> LanguageModel:
+    """Read a language model saved by transformers, from a local directory only; texts are `length` tokens.
 
     transformers imports torchvision; where that needs help, the caller gives it first.
 
@@ -120,4 +123,4 @@ def load_language_model(directory: Path, device: str = "cpu") -> LanguageModel:
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     except (OSError, ValueError) as error:
         raise ModelUnavailable("no language model here", where=str(directory)) from error
-    return LanguageModel(network.to(device), tokenizer)
+    return LanguageModel(network.to(device), tokenizer, length)

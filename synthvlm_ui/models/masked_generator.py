@@ -19,7 +19,11 @@ from synthvlm_ui.models.language import EncodedText
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Sizes of a generator; `grid` tokens per row and column, folded `fold` by `fold`."""
+    """Sizes of a generator; `grid` tokens per row and column, folded `fold` by `fold`.
+
+    `levels` are the digits of a code: one for a codebook without inner order. `neighbours` lets cells see the cells
+    beside them through a convolution; `activation` of the MLPs is "relu2" (squared ReLU) or "gelu".
+    """
 
     levels: tuple[int, ...] = (8, 5, 5, 5)
     grid: int = 16
@@ -30,6 +34,9 @@ class GeneratorConfig:
     heads: int = 4
     text_width: int = 320
     text_length: int = 28
+    dropout: float = 0.0
+    activation: str = "relu2"
+    neighbours: bool = True
 
     @property
     def codes(self) -> int:
@@ -51,7 +58,7 @@ class CodeTable(nn.Module):
     """One vector per code: the sum of one vector per digit of the code, plus a learned own part.
 
     Codes that differ in one level look alike, so what is learned about one serves the others;
-    a plain table has to see each of a thousand codes many times.
+    a plain table has to see each of a thousand codes many times. With a single digit it is a plain table.
 
     Args:
         levels: number of values per digit of the quantiser.
@@ -69,10 +76,12 @@ class CodeTable(nn.Module):
             below, start = below * level, start + level
         self.register_buffer("places", torch.stack(places, 1), persistent=False)
         self.digit = nn.Parameter(torch.randn(start, width) * (len(levels) * width) ** -0.5)
-        self.own = nn.Parameter(torch.zeros(len(codes), width))
+        self.own = nn.Parameter(torch.zeros(len(codes), width)) if len(levels) > 1 else None
 
     def forward(self) -> Tensor:
         """(codes, width)."""
+        if self.own is None:
+            return self.digit
         # embedding, not indexing: its gradient adds up in a fixed order on every thread count.
         return functional.embedding(self.places, self.digit).sum(1) + self.own
 
@@ -80,9 +89,10 @@ class CodeTable(nn.Module):
 class GeneratorBlock(nn.Module):
     """Attention from positions to positions and text, then a convolved MLP; pre-norm, residual."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
-        self.heads = heads
+        width = config.width
+        self.heads, self.dropout, self.activation = config.heads, config.dropout, config.activation
         self.norm_attention = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.text_key_value = nn.Linear(width, 2 * width)
@@ -90,7 +100,7 @@ class GeneratorBlock(nn.Module):
         self.norm_mlp = nn.LayerNorm(width)
         # Neighbouring cells of a sprite constrain each other most; attention alone learns
         # that slowly.
-        self.mix = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.mix = nn.Conv2d(width, width, 3, padding=1, groups=width) if config.neighbours else None
         self.rise = nn.Linear(width, 4 * width)
         self.fall = nn.Linear(4 * width, width)
         nn.init.zeros_(self.merge.weight)
@@ -106,12 +116,16 @@ class GeneratorBlock(nn.Module):
         # Unit-length queries and keys keep the logits bounded at high learning rates.
         query, key = functional.normalize(query, dim=-1) * 8, functional.normalize(key, dim=-1)
         seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=1.0)
-        cells = cells + self.merge(seen.transpose(1, 2).flatten(2))
+        cells = cells + self._drop(self.merge(seen.transpose(1, 2).flatten(2)))
         hidden = self.norm_mlp(cells)
-        side = math.isqrt(cells.shape[1])
-        grid = hidden.transpose(1, 2).unflatten(2, (side, side))
-        hidden = hidden + self.mix(grid).flatten(2).transpose(1, 2)
-        return cells + self.fall(functional.relu(self.rise(hidden)).square())
+        if self.mix is not None:
+            side = math.isqrt(cells.shape[1])
+            grid = hidden.transpose(1, 2).unflatten(2, (side, side))
+            hidden = hidden + self.mix(grid).flatten(2).transpose(1, 2)
+        return cells + self._drop(self.fall(_activate(self.rise(hidden), self.activation)))
+
+    def _drop(self, states: Tensor) -> Tensor:
+        return functional.dropout(states, self.dropout, self.training)
 
     def _split(self, states: Tensor) -> Tensor:
         return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -120,9 +134,10 @@ class GeneratorBlock(nn.Module):
 class TextBlock(nn.Module):
     """Lets every word see the words after it too, which the causal language model does not; pre-norm, residual."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
-        self.heads = heads
+        width = config.width
+        self.heads, self.activation = config.heads, config.activation
         self.norm_attention = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.merge = nn.Linear(width, width)
@@ -137,7 +152,7 @@ class TextBlock(nn.Module):
         query, key = functional.normalize(query, dim=-1) * 8, functional.normalize(key, dim=-1)
         seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None], scale=1.0)
         words = words + self.merge(seen.transpose(1, 2).flatten(2))
-        return words + self.fall(functional.relu(self.rise(self.norm_mlp(words))).square())
+        return words + self.fall(_activate(self.rise(self.norm_mlp(words)), self.activation))
 
 
 class MaskedGenerator(nn.Module):
@@ -159,8 +174,8 @@ class MaskedGenerator(nn.Module):
         self.text_in = nn.Linear(config.text_width, width)
         self.text_norm = nn.LayerNorm(width)
         self.text_position = nn.Parameter(torch.randn(config.text_length, width) * 0.1)
-        self.text_block = TextBlock(width, config.heads)
-        self.blocks = nn.ModuleList(GeneratorBlock(width, config.heads) for _ in range(config.layers))
+        self.text_block = TextBlock(config)
+        self.blocks = nn.ModuleList(GeneratorBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
         # One head for all corners of a cell: every code is seen four times as often.
         self.corners = nn.Linear(width, folded * config.code_width)
@@ -197,6 +212,10 @@ class MaskedGenerator(nn.Module):
         side, fold = self.config.grid // self.config.fold, self.config.fold
         split = folded.reshape(-1, side, side, fold, fold, folded.shape[-1]).transpose(2, 3)
         return split.reshape(len(folded), self.config.tokens, folded.shape[-1])
+
+
+def _activate(states: Tensor, activation: str) -> Tensor:
+    return functional.gelu(states) if activation == "gelu" else functional.relu(states).square()
 
 
 def _sincos_positions(side: int, width: int) -> Tensor:

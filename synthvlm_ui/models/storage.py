@@ -17,28 +17,45 @@ from torch import nn
 from synthvlm_ui.errors import ModelUnavailable
 from synthvlm_ui.models.masked_generator import GeneratorConfig, MaskedGenerator
 from synthvlm_ui.models.vq_tokenizer import PictureTokenizer, TokenizerConfig
+from synthvlm_ui.models.vqgan import VqGan, VqGanConfig
 
+ImageTokenizer = PictureTokenizer | VqGan
 Model = TypeVar("Model", bound=nn.Module)
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-def save_tokenizer(model: PictureTokenizer, out: Path) -> None:
+def save_tokenizer(model: ImageTokenizer, out: Path) -> None:
     """Write a tokenizer; the table `codebook` holds the soft embedding of every id."""
+    kind = "vq-gan" if isinstance(model, VqGan) else "picture-tokenizer"
     tensors = dict(model.state_dict()) | {"codebook": model.codebook()}
-    write(out, "picture-tokenizer", asdict(model.config), tensors)
+    write(out, kind, asdict(model.config), tensors)
 
 
 def load_tokenizer(directory: Path) -> PictureTokenizer:
-    """Read a tokenizer in evaluation mode.
+    """Read the small tokenizer in evaluation mode.
 
     Raises:
-        ModelUnavailable: the directory holds no tokenizer.
+        ModelUnavailable: the directory holds none.
     """
     config, tensors = read(directory, "picture-tokenizer")
     config["levels"] = tuple(config["levels"])
     model = PictureTokenizer(TokenizerConfig(**config))
     tensors.pop("codebook", None)
     return _fill(model, tensors, directory)
+
+
+def load_image_tokenizer(directory: Path) -> ImageTokenizer:
+    """Read a tokenizer of either kind, VQ-GAN or small, in evaluation mode.
+
+    Raises:
+        ModelUnavailable: the directory holds none.
+    """
+    if _kind(directory) != "vq-gan":
+        return load_tokenizer(directory)
+    config, tensors = read(directory, "vq-gan")
+    config["multipliers"] = tuple(config["multipliers"])
+    tensors.pop("codebook", None)
+    return _fill(VqGan(VqGanConfig(**config)), tensors, directory)
 
 
 def save_generator(model: MaskedGenerator, out: Path) -> None:
@@ -84,6 +101,13 @@ def read(directory: Path, kind: str) -> tuple[dict[str, Any], dict[str, torch.Te
     if config.pop("kind", None) != kind:
         raise ModelUnavailable(f"this is not a {kind}", where=str(directory))
     return config, {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+def _kind(directory: Path) -> str:
+    try:
+        return str(json.loads((directory / CONFIG).read_text())["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _fill(model: Model, tensors: dict[str, torch.Tensor], directory: Path) -> Model:

@@ -40,6 +40,11 @@ class TokenizerConfig:
         """Tokens per picture."""
         return self.grid**2
 
+    @property
+    def digits(self) -> tuple[int, ...]:
+        """The codebook as digits of a code, which a generator's tables are built of."""
+        return self.levels
+
 
 class ConvBlock(nn.Module):
     """Depthwise 3x3 convolution, then a two-layer MLP per position; residual."""
@@ -95,6 +100,11 @@ class PictureTokenizer(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Reconstructed pictures, same shape as the input."""
         return self.paint(self.quantise(pictures))
+
+    def autoencode(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Reconstructed pictures, their ids (N, tokens), and 0: finite scalars have no codebook to train."""
+        quantised = self.quantise(pictures)
+        return self.paint(quantised), self.quantiser.to_ids(quantised.detach()), pictures.new_zeros(())
 
     @torch.no_grad()
     def encode(self, pixels: Tensor) -> Tensor:
