@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from synthvlm_ui.records import Caption, GenerationRequest, GeneratorInfo, ScorerInfo
+from synthvlm_ui.records import GenerationRequest, GeneratorInfo, ScorerInfo, WriterInfo
 
 UInt8Image = NDArray[np.uint8]
 FloatMatrix = NDArray[np.float32]
@@ -88,12 +88,32 @@ class Scorer(Protocol):
     def score(self, images: Sequence[UInt8Image], captions: Sequence[str]) -> ScoredBatch: ...
 
 
+@dataclass(frozen=True)
+class WriteRequest:
+    """One text to write. ``prompt`` is an instruction or, for a writer that follows none, the text to continue.
+
+    ``image``: what the prompt is about, for writers with ``info.accepts_images``.
+    """
+
+    prompt: str
+    seed: int = 0
+    temperature: float = 1.0
+    max_new_tokens: int = 96
+    image: UInt8Image | None = None
+
+
+@runtime_checkable
 class CaptionWriter(Protocol):
-    """Writes captions for class names (Synth2 section 3.1). One text or exception per class, in order."""
+    """Writes texts: captions (Synth2 section 3.1), verdicts of a gate, opinions of a judge.
 
-    name: str
+    Returns one text or the exception that request raised per request, in order. Sampling is per request, never per
+    batch: the same request on the same device gives the same text whatever stands beside it, up to rounding and as far
+    as ``info.notes`` promises. Temperature 0 takes the likeliest word.
+    """
 
-    def write(self, classes: Sequence[str], seed: int) -> list[Caption | Exception]: ...
+    info: WriterInfo
+
+    def write(self, requests: Sequence[WriteRequest]) -> list[str | Exception]: ...
 
 
 class Progress(Protocol):

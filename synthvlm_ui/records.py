@@ -100,6 +100,24 @@ class GeneratorInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class WriterInfo:
+    """What a caption writer is. ``follows_instructions`` is False for a plain language model, which only continues a
+    text; ``profile`` names the prompts and checks that its captions are written with; ``concurrency`` is how many
+    requests one call works on at a time.
+    """
+
+    name: str
+    model: str
+    revision: str
+    profile: Literal["synth2", "small-world"] = "synth2"
+    follows_instructions: bool = True
+    accepts_images: bool = False
+    concurrency: int = 8
+    licence: str = ""
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One generated image of one caption and seed: the facts, which never change.
 

@@ -4,6 +4,7 @@ Importing this package imports no engine; the registry opens one when it is crea
 """
 
 from synthvlm_ui.backends.generator_facts import GeneratorFacts
+from synthvlm_ui.backends.http_patience import Budget, BudgetSpent
 from synthvlm_ui.backends.registry import (
     create_embedder,
     create_generator,
@@ -12,9 +13,10 @@ from synthvlm_ui.backends.registry import (
     list_generators,
     require_embedder,
     require_generator,
+    require_writer,
 )
 
 __all__ = [
-    "GeneratorFacts", "create_embedder", "create_generator", "create_writer", "list_backends", "list_generators",
-    "require_embedder", "require_generator",
+    "Budget", "BudgetSpent", "GeneratorFacts", "create_embedder", "create_generator", "create_writer", "list_backends",
+    "list_generators", "require_embedder", "require_generator", "require_writer",
 ]

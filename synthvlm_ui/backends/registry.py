@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from synthvlm_ui.backends.generator_facts import GeneratorFacts, Status, has_vq_layout, vq_facts
+from synthvlm_ui.backends.http_patience import Budget
 from synthvlm_ui.backends.model_files import (
     PIPELINE_INDEX,
     cached_snapshot,
@@ -20,7 +21,8 @@ from synthvlm_ui.backends.model_files import (
     problem_of_pipeline,
     read_json,
 )
-from synthvlm_ui.config import MINIATURE
+from synthvlm_ui.backends.writer_names import DEFAULT_INSTRUCT_MODEL, full_writer_name, require_local_writer
+from synthvlm_ui.config import MINIATURE, environment
 from synthvlm_ui.errors import BadSetting, ModelUnavailable, SynthVLMError, UnknownName
 from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator
 
@@ -65,8 +67,15 @@ EMBEDDERS: dict[str, EmbedderEntry] = {
     )
 }
 
-# Caption writers by name -> "module:Class".
-WRITERS: dict[str, str] = {}
+# Caption writers by name -> what they are; a Hub id or directory opens transformers, openai:MODEL@URL a server.
+WRITERS: dict[str, str] = {
+    "miniature": "small world: writes its own sentences, follows no instruction",
+    "transformers": f"any instruct model by Hub id or directory; by this name {DEFAULT_INSTRUCT_MODEL}, 3 GB",
+    "openai": "any OpenAI-compatible server: SYNTHVLM_WRITER_URL and _MODEL, or openai:MODEL@URL",
+}
+MINIATURE_WRITER = "synthvlm_ui.backends.miniature_writer:MiniatureWriter"
+TRANSFORMERS_WRITER = "synthvlm_ui.backends.transformers_writer:TransformersWriter"
+OPENAI_WRITER = "synthvlm_ui.backends.openai_writer:OpenAiWriter"
 
 
 def list_generators() -> list[GeneratorFacts]:
@@ -79,7 +88,7 @@ def list_backends() -> dict[str, list[dict[str, str]]]:
     return {
         "generators": [{"name": f.name, "status": f.status, "note": f.note} for f in list_generators()],
         "embedders": [{"name": e.name, "status": _embedder_status(e), "note": e.note} for e in EMBEDDERS.values()],
-        "writers": [{"name": name, "status": "ready", "note": ""} for name in WRITERS],
+        "writers": [{"name": name, "status": _writer_status(name), "note": note} for name, note in WRITERS.items()],
     }
 
 
@@ -129,11 +138,37 @@ def create_embedder(name: str, device: str = "auto") -> Embedder:
                                            device=choose_device(device)))
 
 
-def create_writer(name: str) -> CaptionWriter:
-    """Loads a caption writer. Raises: UnknownName, ModelUnavailable."""
-    if name not in WRITERS:
-        raise UnknownName.of("caption writer", name, list(WRITERS))
-    return cast(CaptionWriter, _open(WRITERS[name])())
+def require_writer(name: str) -> str:
+    """Makes sure, within seconds, that this writer can be had, and returns its full name: see ``full_writer_name``.
+
+    A server is not asked. Raises: UnknownName, ModelUnavailable, BadSetting.
+    """
+    name = full_writer_name(name)
+    if name == "miniature":
+        if not (MINIATURE / "lm" / "config.json").is_file():
+            raise ModelUnavailable("the small world's weights are not in this copy", where=str(MINIATURE),
+                                   fix="Fetch the repository whole, with its assets.")
+    elif not name.startswith("openai:"):
+        _require_package("transformers", "transformers")
+        require_local_writer(name)
+    return name
+
+
+def create_writer(name: str, device: str = "auto", budget: Budget | None = None) -> CaptionWriter:
+    """Loads a caption writer: a name of the table, a Hub id, a directory, or openai:MODEL@URL.
+
+    ``budget`` limits what is asked of a server; a model on this machine has none.
+    Raises: UnknownName, ModelUnavailable, BadSetting, OutOfMemory.
+    """
+    name = require_writer(name)
+    if name.startswith("openai:"):
+        return cast(CaptionWriter, _open(OPENAI_WRITER)(name, budget=budget))
+    from synthvlm_ui.backends.device import choose_device
+
+    device = choose_device(device)
+    if name == "miniature":
+        return cast(CaptionWriter, _open(MINIATURE_WRITER)(device=device))
+    return cast(CaptionWriter, _open(TRANSFORMERS_WRITER)(name, device=device, name=name))
 
 
 def _open(target: str) -> Any:
@@ -240,6 +275,16 @@ def _embedder_status(entry: EmbedderEntry) -> Status:
         return "missing extra"
     where = entry.directory if entry.directory is not None else cached_snapshot(entry.hub_id, CLIP_CONFIG)
     return "ready" if where is not None and any(where.glob("*.safetensors")) else "needs download"
+
+
+def _writer_status(name: str) -> Status:
+    if name == "openai":
+        return "ready" if environment("WRITER_URL", "") and environment("WRITER_MODEL", "") else "missing extra"
+    if importlib.util.find_spec("transformers") is None:
+        return "missing extra"
+    if name == "miniature":
+        return "ready" if (MINIATURE / "lm" / "config.json").is_file() else "needs download"
+    return "ready" if cached_snapshot(DEFAULT_INSTRUCT_MODEL, "config.json") is not None else "needs download"
 
 
 def _require_package(module: str, package: str) -> None:

@@ -107,6 +107,32 @@ class LanguageModel:
         texts = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return [text.replace(" ,", ",").strip() for text in texts]
 
+    @torch.no_grad()
+    def continue_each(self, prefixes: Sequence[str], seeds: Sequence[int], temperatures: Sequence[float],
+                      new_tokens: Sequence[int]) -> list[str]:
+        """Continue each prefix with its own seed and temperature (above 0), at most `new_tokens` more words.
+
+        A text does not depend on the others: every row draws from a generator of its own, and a causal model's
+        logits at a row's last word know nothing of the padding to its right.
+        """
+        end, pad = self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
+        rows = [[t for t in self.tokenizer.encode(prefix) if t != end] for prefix in prefixes]
+        limits = [min(self.length, len(row) + new) for row, new in zip(rows, new_tokens, strict=True)]
+        chances = [torch.Generator().manual_seed(seed) for seed in seeds]
+        open_rows = [index for index, row in enumerate(rows) if len(row) < limits[index]]
+        while open_rows:
+            width = max(len(rows[index]) for index in open_rows)
+            ids = torch.full((len(open_rows), width), pad, dtype=torch.long)
+            for line, index in enumerate(open_rows):
+                ids[line, : len(rows[index])] = torch.tensor(rows[index])
+            logits = self.network(input_ids=ids.to(self.network.device), use_cache=False).logits.float().cpu()
+            for line, index in enumerate(open_rows):
+                odds = (logits[line, len(rows[index]) - 1] / temperatures[index]).softmax(-1)
+                rows[index].append(int(torch.multinomial(odds, 1, generator=chances[index])))
+            open_rows = [i for i in open_rows if rows[i][-1] != end and len(rows[i]) < limits[i]]
+        texts = self.tokenizer.batch_decode(rows, skip_special_tokens=True)
+        return [text.replace(" ,", ",").strip() for text in texts]
+
 
 def load_language_model(directory: Path, device: str = "cpu", length: int = 28) -> LanguageModel:
     """Read a language model saved by transformers, from a local directory only; texts are `length` tokens.

@@ -197,7 +197,7 @@ def test_embedders_that_cannot_be_had(name: str, error: type[Exception], said: s
         create_embedder(name)
 
 
-def test_there_is_no_writer_yet_and_that_is_said() -> None:
-    assert list_backends()["writers"] == []
+def test_writers_are_listed_and_an_unknown_one_is_named() -> None:
+    assert [row["name"] for row in list_backends()["writers"]] == ["miniature", "transformers", "openai"]
     with pytest.raises(UnknownName, match="caption writer"):
         create_writer("some")
