@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Verdict = Literal["keep", "reject", "clear"]
+# The generator, and the model, of a real image: a row of the store like any candidate, which no rule ever selects.
+REAL = "real"
 JobState = Literal["queued", "running", "paused", "stopping", "stopped", "done", "failed", "crashed"]
 
 

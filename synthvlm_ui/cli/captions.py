@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthvlm_ui.cli.following import counts, follow
 from synthvlm_ui.cli.output import Output
-from synthvlm_ui.cli.parser import Commands, mapping
+from synthvlm_ui.cli.parser import Commands, at_least, mapping
 
 if TYPE_CHECKING:
     from synthvlm_ui.service import Studio
@@ -17,19 +18,40 @@ if TYPE_CHECKING:
 def add_to(commands: Commands) -> None:
     group = commands.group("captions", "captions of a dataset")
     parser = group.add("import", _import, "read captions from a file into a dataset")
-    parser.add_argument("file", type=Path, metavar="FILE", help="txt, csv, tsv, json, jsonl or parquet")
+    parser.add_argument("file", type=Path, metavar="FILE", help="txt, csv, tsv, json, jsonl or parquet; or miniature:world-heldout for reference scenes")
     parser.add_argument("--dataset", required=True, metavar="NAME", help="dataset to add to; made when it is new")
     parser.add_argument("--map", type=mapping, default={}, metavar="ROLE=COLUMN,...",
                         help="columns to read, as caption=COLUMN,id=COLUMN,image=COLUMN")
     parser.add_argument("--on-duplicate", choices=("skip", "replace", "error"), default="skip",
                         help="what to do with an id that is there already (default: skip)")
+    parser.add_argument("--images", type=Path, metavar="DIR",
+                        help="store the real images that the captions name too, from this folder")
+    parser.add_argument("--limit", type=at_least(1), metavar="N",
+                        help="rows to take of a corpus of the small world (default: 200)")
 
 
 def _import(options: argparse.Namespace, studio: Studio, output: Output) -> None:
+    file = str(options.file)
+    if file.startswith("miniature:"):
+        outcome = studio.real_images.import_world(file, options.dataset, options.limit)
+        outcome["images"] = _store_images(options, studio, output, file, file)
+        output.result(outcome, _lines(outcome))
+        return
+    if options.images:
+        studio.real_images.check(str(options.images))  # before anything is stored
     outcome = studio.captions.import_file(
         options.file, options.dataset, mapping=options.map, on_duplicate=options.on_duplicate
     )
+    if options.images:
+        outcome["images"] = _store_images(options, studio, output, str(options.images.absolute()), options.file.name)
     output.result(outcome, _lines(outcome))
+
+
+def _store_images(options: argparse.Namespace, studio: Studio, output: Output, source: str,
+                  caption_source: str) -> dict[str, Any]:
+    again = options.on_duplicate == "replace"
+    job_id = studio.real_images.start(options.dataset, source, caption_source=caption_source, again=again)
+    return counts(follow(studio, job_id, output), ("stored", "skipped"))
 
 
 def _lines(outcome: Mapping[str, Any]) -> Iterator[str]:
@@ -38,3 +60,10 @@ def _lines(outcome: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {count} {rule}"
     for row in outcome["rejected_rows"]:
         yield f"  line {row['line']}: {row['reason']}: {row['excerpt']}"
+    if "images" in outcome:
+        images = outcome["images"]
+        yield f"stored {images['stored']} real images, skipped {images['skipped']} (job {images['job_id']})"
+        for reason, count in images.get("reasons", {}).items():
+            yield f"  {count} {reason}"
+        for row in images.get("examples", ()):
+            yield f"  caption {row['caption_id']}, image {row['image']!r}: {row['reason']}"

@@ -34,17 +34,19 @@ def _score(options: argparse.Namespace, studio: Studio, output: Output) -> None:
     )
     outcome = counts(follow(studio, job_id, output), RESULT_KEYS)
     outcome["metrics"] = studio.scoring.metrics(options.dataset)
+    outcome["real_metrics"] = studio.scoring.real_metrics(options.dataset)
     output.result(outcome, _lines(outcome))
 
 
 def _lines(outcome: Mapping[str, Any]) -> Iterator[str]:
-    yield (f"scored {outcome['scored']} candidates, {outcome['failed']} failed, "
+    yield (f"scored {outcome['scored']} images, {outcome['failed']} failed, "
            f"{outcome['skipped']} had scores already (job {outcome['job_id']})")
-    rows = [["  column", *SPREAD]]
-    for column, spread in outcome["metrics"].items():
-        rows.append([f"  {column}", *(_short(spread[key]) for key in SPREAD)])
-    if len(rows) > 1:
-        yield from table(rows)
+    for title, metrics in (("column", outcome["metrics"]), ("of real images", outcome["real_metrics"])):
+        rows = [[f"  {title}", *SPREAD]]
+        for column, spread in metrics.items():
+            rows.append([f"  {column}", *(_short(spread[key]) for key in SPREAD)])
+        if len(rows) > 1:
+            yield from table(rows)
 
 
 def _short(value: float | None) -> str:

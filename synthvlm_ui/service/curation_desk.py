@@ -82,7 +82,8 @@ class CurationDesk:
         """Every fact of one candidate: how it was made, its scores and their settings, its verdict, its siblings."""
         columns, ordinal = self._workspace.columns, self._ordinal(candidate_id)
         candidate = columns.candidate(ordinal)
-        siblings = np.flatnonzero(columns.caption_code == columns.caption_code[ordinal])
+        same = np.flatnonzero(columns.caption_code == columns.caption_code[ordinal])
+        real, siblings = same[columns.is_real[same]], same[~columns.is_real[same]]
         scores = {name: number(columns.score(name)[ordinal]) for name in columns.score_columns()}
         scorers = [{"name": scorer.name, "key": scorer.key, "settings": dict(scorer.settings),
                     "scores": {name: number(value) for name, value in values.items()}}
@@ -91,7 +92,7 @@ class CurationDesk:
         return {**candidate.to_json(), "scores": scores, "scorers": scorers,
                 "verdict": int(columns.verdict[ordinal]), "verdict_by": event.actor if event else None,
                 "verdict_at": event.at if event else None, "shard": "/".join(columns.shard_of(ordinal)),
-                "siblings": columns.ids_of(siblings[siblings != ordinal])}
+                "siblings": columns.ids_of(siblings[siblings != ordinal]), "real": columns.ids_of(real[-1:])}
 
     def thumbnail(self, candidate_id: str) -> bytes:
         """WebP of at most 256 px a side. Raises: UnknownName."""
@@ -112,6 +113,9 @@ class CurationDesk:
         if not ids:
             raise BadSetting("no candidate is named", fix="Name at least one.")
         ordinals = self._ordinals(list(dict.fromkeys(ids)))
+        real = self._workspace.columns.ids_of(ordinals[self._workspace.columns.is_real[ordinals]][:1])
+        if real:
+            raise BadSetting(f"{real[0]} is a real image", fix="Name candidates: real images are only compared with.")
         event_id = self._workspace.journal.append_verdict(self._actor, verdict, ordinals, rule)
         self._workspace.columns.refresh()
         return {"changed": len(ordinals), "event_id": event_id}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS
 from synthvlm_ui.errors import EmptyInput, UnknownName
@@ -15,7 +16,7 @@ from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.devices import resolve_device
 from synthvlm_ui.service.generation_desk import check_scorers
 from synthvlm_ui.service.job_desk import JobDesk
-from synthvlm_ui.service.view import dataset_columns
+from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.store import Workspace
 
 
@@ -31,7 +32,7 @@ class ScoringDesk:
         if dataset not in self._workspace.captions.datasets():
             raise UnknownName.of("dataset", dataset, self._workspace.captions.datasets())
         if not self._workspace.shards.names(dataset):
-            raise EmptyInput(f"dataset {dataset!r} has no candidates to score", fix="Generate some first.")
+            raise EmptyInput(f"dataset {dataset!r} has no images to score", fix="Generate some first.")
         check_scorers(scorers, clip_model)
         config = {"dataset": dataset, "scorers": list(scorers), "clip_model": clip_model, "rescore": rescore}
         return self._jobs.submit("score", config, resolve_device(device))
@@ -39,10 +40,17 @@ class ScoringDesk:
     def metrics(self, dataset: str) -> dict[str, dict[str, float]]:
         """{column: {mean, std, min, max}} over a dataset's scored candidates."""
         self._workspace.columns.refresh()
-        _, part = dataset_columns(self._workspace.columns, dataset)
+        return self._spread(rows_of(self._workspace.columns, dataset))
+
+    def real_metrics(self, dataset: str) -> dict[str, dict[str, float]]:
+        """The same over its real images; empty when it has none."""
+        return self._spread(rows_of(self._workspace.columns, dataset, real=True))
+
+    def _spread(self, rows: NDArray[np.int64]) -> dict[str, dict[str, float]]:
         found = {}
         for name in self._workspace.columns.score_columns():
-            values = part[name][np.isfinite(part[name])]
+            values = self._workspace.columns.score(name)[rows]
+            values = values[np.isfinite(values)]
             if len(values):
                 found[name] = {"mean": float(values.mean()), "std": float(values.std()),
                                "min": float(values.min()), "max": float(values.max())}

@@ -22,7 +22,9 @@ from synthvlm_ui.service.devices import default_device
 from synthvlm_ui.service.export_desk import ExportDesk
 from synthvlm_ui.service.generation_desk import GenerationDesk
 from synthvlm_ui.service.job_desk import JobDesk
+from synthvlm_ui.service.real_image_desk import RealImageDesk
 from synthvlm_ui.service.scoring_desk import ScoringDesk
+from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.store import Workspace
 
 _NAMED_PACKAGES = ("torch", "diffusers", "transformers", "open_clip_torch", "gradio", "scikit-image", "numpy")
@@ -38,6 +40,7 @@ class Studio:
         self.captions = CaptionDesk(workspace, self._candidates_per_caption)
         self.generation = GenerationDesk(workspace, self.captions, self.jobs)
         self.scoring = ScoringDesk(workspace, self.jobs)
+        self.real_images = RealImageDesk(workspace, self.jobs)
         self.curation = CurationDesk(workspace, actor)
         self.exports = ExportDesk(workspace)
 
@@ -64,8 +67,10 @@ class Studio:
             except importlib.metadata.PackageNotFoundError:
                 versions[name] = "not installed"
         captions = sum(self.workspace.captions.count(name) for name in self.workspace.captions.datasets())
+        real = int(self.workspace.columns.is_real.sum())
         return {"versions": versions, "device": default_device(), "backends": list_backends(),
-                "counts": {"captions": captions, "candidates": self.workspace.columns.n},
+                "counts": {"captions": captions, "candidates": self.workspace.columns.n - real,
+                           "real_images": real},
                 "workspace": str(self.workspace.root)}
 
     def summary(self) -> dict[str, Any]:
@@ -74,12 +79,12 @@ class Studio:
         columns = self.workspace.columns
         datasets = []
         for name in self.workspace.captions.datasets():
-            mask = (columns.dataset_code == columns.datasets.index(name) if name in columns.datasets
-                    else np.zeros(columns.n, dtype=bool))
-            made = int(mask.sum())
+            mask = rows_of(columns, name)
+            made = len(mask)
             scored = int(np.isfinite(columns.score("clip_cosine")[mask]).sum()) if made else 0
             datasets.append({"name": name, "captions": self.workspace.captions.count(name), "candidates": made,
-                             "failed": made - int(columns.ok[mask].sum()), "scored": scored})
+                             "failed": made - int(columns.ok[mask].sum()), "scored": scored,
+                             "real": len(rows_of(columns, name, real=True))})
         return {"datasets": datasets, "selections": self.workspace.selections.names(),
                 "jobs_running": self.jobs.running(), "version": columns.version,
                 "problems": [f"{problem.where}: {problem.what}" for problem in columns.problems],
@@ -87,8 +92,7 @@ class Studio:
 
     def _candidates_per_caption(self, dataset: str) -> Counter[str]:
         columns = self.workspace.columns
-        if dataset not in columns.datasets:
-            return Counter()
-        rows = np.flatnonzero((columns.dataset_code == columns.datasets.index(dataset)) & columns.ok)
+        rows = rows_of(columns, dataset)
+        rows = rows[columns.ok[rows]]
         codes, counts = np.unique(columns.caption_code[rows], return_counts=True)
         return Counter({columns.caption_id(int(code)): int(count) for code, count in zip(codes, counts, strict=True)})

@@ -45,9 +45,20 @@ class View:
 
 
 def dataset_columns(columns: CandidateColumns, dataset: str) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """The ordinals of a dataset's candidates, and its part of every column."""
-    known = dataset in columns.datasets
-    rows = np.flatnonzero(columns.dataset_code == columns.datasets.index(dataset)) if known else np.zeros(0, np.int64)
+    """The ordinals of a dataset's candidates, and its part of every column; real images are none."""
+    return _part(columns, rows_of(columns, dataset))
+
+
+def rows_of(columns: CandidateColumns, dataset: str, *, real: bool = False) -> NDArray[np.int64]:
+    """The ordinals of a dataset's candidates, or of its real images."""
+    if dataset not in columns.datasets:
+        return np.zeros(0, np.int64)
+    codes = columns.dataset_code
+    is_real = columns.is_real[:len(codes)]
+    return np.flatnonzero((codes == columns.datasets.index(dataset)) & (is_real if real else ~is_real))
+
+
+def _part(columns: CandidateColumns, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     part = {name: getattr(columns, name)[rows] for name in _FACTS}
     # what is not scored yet can be looked at all the same: its scores are missing, not its columns
     part |= {name: np.full(len(rows), np.nan, np.float32) for name in ("clip_cosine", "ssim")}

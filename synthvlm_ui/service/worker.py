@@ -7,13 +7,15 @@ queues a job; keeps its models warm and leaves when there has been nothing to do
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from synthvlm_ui.config import WORKER_IDLE_S, environment
 from synthvlm_ui.jobs import JobContext, Worker
 from synthvlm_ui.store import Workspace
+
+Handler = Callable[[JobContext], Mapping[str, Any]]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -25,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     workspace = Workspace.open(options.workspace, create=False)
     handlers = _Handlers(workspace, options.device)
     idle_s = float(environment("WORKER_IDLE_S", str(WORKER_IDLE_S)))
-    Worker(workspace.paths.jobs, options.device, {"generate": handlers.generate, "score": handlers.score}, idle_s).run()
+    Worker(workspace.paths.jobs, options.device, handlers.table(), idle_s).run()
 
 
 class _Handlers:
@@ -34,6 +36,10 @@ class _Handlers:
     def __init__(self, workspace: Workspace, device: str) -> None:
         self._workspace, self._device = workspace, device
         self._engines: Any = None
+
+    def table(self) -> dict[str, Handler]:
+        """What this worker can do, by kind of job."""
+        return {"generate": self.generate, "score": self.score, "real-images": self.real_images}
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.generate_job import run_generate
@@ -44,6 +50,11 @@ class _Handlers:
         from synthvlm_ui.service.score_job import run_score
 
         return run_score(context, self._workspace, self._load())
+
+    def real_images(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.real_images_job import run_real_images
+
+        return run_real_images(context, self._workspace)
 
     def _load(self) -> Any:
         if self._engines is None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthvlm_ui.errors import BadSetting, CorruptData, DiskFull, UnknownName, WorkspaceError
-from synthvlm_ui.records import Candidate, ScorerInfo
+from synthvlm_ui.records import REAL, Candidate, ScorerInfo
 from synthvlm_ui.store.index import Index, Problem
 from synthvlm_ui.store.indexer import Indexer
 from synthvlm_ui.store.journal import Journal
@@ -134,6 +134,12 @@ class CandidateColumns:
     def generator_code(self) -> NDArray[np.int16]:
         """-1 where the shard could never be read."""
         return self._index.rows["generator_code"]
+
+    @property
+    def is_real(self) -> NDArray[np.bool_]:
+        """Whether a row is the real image of its caption: such rows are compared with and never curated or exported."""
+        codes, real = self.generator_code, self._index.generators.get(REAL)
+        return np.zeros(len(codes), np.bool_) if real is None else codes == real
 
     @property
     def candidate_id(self) -> NDArray[np.bytes_]:

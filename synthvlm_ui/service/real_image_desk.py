@@ -1,0 +1,81 @@
+"""Real images: taking them in beside the captions they belong to, from a folder or from the small world.
+
+Checks what can be checked at once and queues the job that reads; decodes nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from synthvlm_ui.config import SAMPLE
+from synthvlm_ui.errors import BadSetting, UnknownName
+from synthvlm_ui.records import Caption
+from synthvlm_ui.service.job_desk import JobDesk
+from synthvlm_ui.service.real_images_job import real_images_config
+from synthvlm_ui.service.real_sources import WORLD, WORLDS, WorldScenes, check_source, is_world
+from synthvlm_ui.service.view import rows_of
+from synthvlm_ui.store import Workspace
+
+PHOTOGRAPHS = SAMPLE / "photographs"
+PHOTOGRAPHS_DATASET = "photographs"
+_DEFAULT_SCENES = 200
+
+
+class RealImageDesk:
+    """``studio.real_images``."""
+
+    def __init__(self, workspace: Workspace, jobs: JobDesk) -> None:
+        self._workspace, self._jobs = workspace, jobs
+
+    def check(self, source: str) -> None:
+        """Raises: UnreadableFile, UnknownName when nothing can be read from there."""
+        check_source(source)
+
+    def start(self, dataset: str, source: str, *, caption_source: str | None = None, again: bool = False) -> str:
+        """Queues the job that stores the images which this dataset's captions name; returns its id.
+
+        ``source`` is a folder, or ``miniature:CORPUS``; ``caption_source`` limits it to the captions of one file;
+        ``again`` reads also those whose caption has a real image already. Raises: UnreadableFile, UnknownName.
+        """
+        check_source(source)
+        if dataset not in self._workspace.captions.datasets():
+            raise UnknownName.of("dataset", dataset, self._workspace.captions.datasets())
+        config = real_images_config(dataset, source, caption_source=caption_source, again=again)
+        return self._jobs.submit("real-images", config, "cpu")
+
+    def worlds(self) -> list[str]:
+        """The corpora of the small world, as a source names them."""
+        return [WORLD + name for name in WORLDS]
+
+    def import_world(self, source: str, dataset: str, limit: int | None = None) -> dict[str, Any]:
+        """Captions of a corpus of the small world, whose scenes ``start`` can draw; ids are the corpus's own.
+
+        Raises: UnknownName, BadSetting.
+        """
+        if not is_world(source):
+            raise UnknownName.of("corpus", source, self.worlds())
+        check_source(source)
+        if limit is not None and limit < 1:
+            raise BadSetting(f"limit is {limit}", where="--limit", fix="Give 1 or more.")
+        added = self._workspace.captions.add(dataset, islice(_world_captions(source), limit or _DEFAULT_SCENES),
+                                             source=source)
+        reasons = {"duplicate": added.duplicates} if added.duplicates else {}
+        return {"dataset": dataset, "imported": added.imported, "replaced": 0, "rejected": added.duplicates,
+                "reasons": reasons, "rejected_rows": [], "notes": []}
+
+    def load_photographs(self) -> tuple[str, str]:
+        """Where the photographs that ship with the program lie: (caption file, folder)."""
+        return str(PHOTOGRAPHS / "captions.json"), str(PHOTOGRAPHS)
+
+    def count(self, dataset: str) -> int:
+        """How many real images a dataset has."""
+        return len(rows_of(self._workspace.columns, dataset, real=True))
+
+
+def _world_captions(source: str) -> Iterator[Caption]:
+    scenes = WorldScenes(source)
+    name = source.removeprefix(WORLD)
+    for index in range(len(scenes)):
+        yield Caption(f"{name}-{index:06d}", scenes.caption(index), str(index), source)
