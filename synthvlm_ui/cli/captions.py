@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def add_to(commands: Commands) -> None:
     group = commands.group("captions", "captions of a dataset")
     parser = group.add("import", _import, "read captions from a file into a dataset")
-    parser.add_argument("file", type=Path, metavar="FILE", help="txt, csv, tsv, json, jsonl or parquet; or miniature:world-heldout for reference scenes")
+    parser.add_argument("file", type=Path, metavar="FILE",
+                        help="txt, csv, tsv, json, jsonl or parquet; or miniature:world-heldout for reference scenes")
     parser.add_argument("--dataset", required=True, metavar="NAME", help="dataset to add to; made when it is new")
     parser.add_argument("--map", type=mapping, default={}, metavar="ROLE=COLUMN,...",
                         help="columns to read, as caption=COLUMN,id=COLUMN,image=COLUMN")

@@ -62,7 +62,8 @@ def test_good_images_are_stored_and_bad_ones_are_named(studio: Studio, folder: P
     studio.captions.import_file(tmp_path / "captions.json", "set")
     result = run(studio, folder)
     assert (result["stored"], result["skipped"]) == (5, 5)
-    assert result["reasons"] == {"outside the image folder": 3, "broken image": 1, "no such file in the image folder": 1}
+    assert result["reasons"] == {"outside the image folder": 3, "broken image": 1,
+                                 "no such file in the image folder": 1}
     assert {row["caption_id"] for row in result["examples"]} == {"c5", "c6", "c7", "c8", "c9"}
     studio.refresh()
     columns = studio.workspace.columns
