@@ -106,15 +106,18 @@ class GeneratorBlock(nn.Module):
         nn.init.zeros_(self.merge.weight)
         nn.init.zeros_(self.fall.weight)
 
-    def forward(self, cells: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """cells (N, P, C), text (N, T, C), mask (N, 1, 1, P + T) bool -> (N, P, C)."""
-        query, key, value = self.query_key_value(self.norm_attention(cells)).chunk(3, -1)
-        text_key, text_value = self.text_key_value(text).chunk(2, -1)
-        query = self._split(query)
-        key = self._split(torch.cat([key, text_key], 1))
-        value = self._split(torch.cat([value, text_value], 1))
+    def read_text(self, text: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit keys and values of a text (N, T, C), each (N, heads, T, C / heads); the same for every picture."""
+        key, value = self.text_key_value(text).chunk(2, -1)
+        return functional.normalize(self._split(key), dim=-1), self._split(value)
+
+    def forward(self, cells: Tensor, text: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+        """cells (N, P, C), text as `read_text` gives it, mask (N, 1, 1, P + T) bool -> (N, P, C)."""
+        query, key, value = map(self._split, self.query_key_value(self.norm_attention(cells)).chunk(3, -1))
         # Unit-length queries and keys keep the logits bounded at high learning rates.
-        query, key = functional.normalize(query, dim=-1) * 8, functional.normalize(key, dim=-1)
+        query = functional.normalize(query, dim=-1) * 8
+        key = torch.cat([functional.normalize(key, dim=-1), text[0]], 2)
+        value = torch.cat([value, text[1]], 2)
         seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=1.0)
         cells = cells + self._drop(self.merge(seen.transpose(1, 2).flatten(2)))
         hidden = self.norm_mlp(cells)
@@ -155,6 +158,28 @@ class TextBlock(nn.Module):
         return words + self.fall(_activate(self.rise(self.norm_mlp(words)), self.activation))
 
 
+@dataclass(frozen=True)
+class TextPrefix:
+    """What every layer reads of a text: it does not change while a picture is drawn.
+
+    Attributes:
+        layers: keys and values per block, each (N, heads, T, C / heads).
+        mask: (N, T) bool, False on padding.
+    """
+
+    layers: tuple[tuple[Tensor, Tensor], ...]
+    mask: Tensor
+
+    def with_empty(self, empty: TextPrefix) -> TextPrefix:
+        """These N texts, then one empty text N times."""
+        size = len(self.mask)
+        layers = tuple(
+            (torch.cat([key, other.expand(size, -1, -1, -1)]), torch.cat([value, blank.expand(size, -1, -1, -1)]))
+            for (key, value), (other, blank) in zip(self.layers, empty.layers, strict=True)
+        )
+        return TextPrefix(layers, torch.cat([self.mask, empty.mask.expand(size, -1)]))
+
+
 class MaskedGenerator(nn.Module):
     """Transformer over folded picture tokens with a text prefix in every attention layer.
 
@@ -188,13 +213,21 @@ class MaskedGenerator(nn.Module):
 
     def corner_states(self, tokens: Tensor, text: EncodedText) -> Tensor:
         """Final states of every folded token, (N, positions, fold * fold, code_width)."""
-        table = torch.cat([self.code_in(), self.hidden])
-        cells = self.cell_in(functional.embedding(self.fold(tokens), table).flatten(2)) + self.position
+        return self.states_under(tokens, self.read_text(text))
+
+    def read_text(self, text: EncodedText) -> TextPrefix:
+        """What the layers read of N texts; a sampler needs it once for all its steps."""
         words = self.text_in(text.states) + self.text_position
         prefix = self.text_norm(self.text_block(words, text.mask))
-        seen = torch.cat([torch.ones_like(cells[:, :, 0], dtype=torch.bool), text.mask], 1)
-        for block in self.blocks:
-            cells = block(cells, prefix, seen[:, None, None])
+        return TextPrefix(tuple(block.read_text(prefix) for block in self.blocks), text.mask)
+
+    def states_under(self, tokens: Tensor, prefix: TextPrefix) -> Tensor:
+        """`corner_states` of token ids (N, tokens) under texts already read."""
+        table = torch.cat([self.code_in(), self.hidden])
+        cells = self.cell_in(functional.embedding(self.fold(tokens), table).flatten(2)) + self.position
+        seen = torch.cat([torch.ones_like(cells[:, :, 0], dtype=torch.bool), prefix.mask], 1)
+        for block, text in zip(self.blocks, prefix.layers, strict=True):
+            cells = block(cells, text, seen[:, None, None])
         return self.corners(self.norm(cells)).unflatten(-1, (-1, self.config.code_width))
 
     def logits(self, states: Tensor) -> Tensor:
@@ -206,6 +239,10 @@ class MaskedGenerator(nn.Module):
         side, fold = self.config.grid // self.config.fold, self.config.fold
         split = tokens.reshape(-1, side, fold, side, fold).transpose(2, 3)
         return split.reshape(len(tokens), side * side, fold * fold)
+
+    def folded_order(self) -> Tensor:
+        """Where each row-major token stands among the folded ones, (tokens,) int64."""
+        return self.fold(torch.arange(self.config.tokens, device=self.position.device)[None]).flatten().argsort()
 
     def unfold(self, folded: Tensor) -> Tensor:
         """(N, positions, fold * fold, C) -> (N, tokens, C) row-major; inverse of `fold`."""
