@@ -1,8 +1,9 @@
 """Export: a selection as a folder that a training program reads, and the check that program would make."""
 
+from synthvlm_ui.export.checking import ValidationReport
 from synthvlm_ui.export.exporting import export, export_llava, formats
 from synthvlm_ui.export.items import ExportItem, ExportOptions, ExportReport, ImageFormat
-from synthvlm_ui.export.validate import ValidationReport, validate
+from synthvlm_ui.export.validate import validate
 
 __all__ = [
     "ExportItem",

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from synthvlm_ui.export.formats import FORMATS
+from synthvlm_ui.export.items import ExportOptions
 from synthvlm_ui.export.tally import Tally
 from synthvlm_ui.records import Selection
 
 _SHOWN_RECIPES, _NOT_SCORES = 20, ("phash",)
-_USE = {
-    "llava": "Give LLaVA's training script `--data_path llava.json --image_folder images`. Stage 1 (`--version plain`) "
-             "reads the caption only and drops the instruction.",
-    "jsonl": "Each line of `data.jsonl` is one pair; `image` is relative to this folder.",
-    "parquet": 'In Hugging Face datasets: `load_dataset("parquet", data_files="data/*.parquet")`.',
-}
-
 
 def card_of(form: str, tally: Tally, selection: Selection | None, skipped: Mapping[str, int],
-            licences: Mapping[str, str]) -> str:
-    """The README of one export, in Markdown."""
-    parts = [_head(tally, form), _recipes(tally), _selection(selection), _scores(tally), _skipped(skipped),
-             _licences(tally, licences), _files(form)]
-    return "\n".join(part for part in parts if part)
+            options: ExportOptions) -> str:
+    """The README of one export, in Markdown, with the lines at its top that a dataset hub needs to read it."""
+    parts = [_head(tally, form), _splits(tally, options), _recipes(tally), _selection(selection), _scores(tally),
+             _facts(options.facts), _skipped(skipped), _licences(tally, options.licences), _rebuild(), _files(form)]
+    return FORMATS[form].card_head(options.splits) + "\n".join(part for part in parts if part)
 
 
 def _head(tally: Tally, form: str) -> str:
@@ -33,7 +28,30 @@ def _head(tally: Tally, form: str) -> str:
     names = ", ".join(code(name) for name in sorted(tally.datasets))
     return (f"# Synthetic image-caption pairs\n\n{tally.written} pairs from {len(tally.captions)} captions of {names}. "
             "The captions were there first; every image was drawn by a model from its caption and shows nothing real. "
-            f"Images: {sizes}.\n\n## Use\n\n{_USE.get(form, '')}\n")
+            f"Images: {sizes}.\n\n## Use\n\n{FORMATS[form].use}\n")
+
+
+def _splits(tally: Tally, options: ExportOptions) -> str:
+    rows = []
+    if options.validation:
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(tally.splits.items()))
+        rows.append(f"- {counts} pairs; all pairs of a caption are in one split (share {options.validation:g}, "
+                    f"seed {options.seed})")
+    if options.repeats > 1:
+        rows.append(f"- every training pair stands {options.repeats} times, with a number behind its id")
+    if options.size_px:
+        rows.append(f"- images were made {options.size_px} px squares: {options.fit}")
+    return "## How they are laid out\n\n" + "\n".join(rows) + "\n" if rows else ""
+
+
+def _facts(facts: tuple[str, ...]) -> str:
+    return "## How varied they are\n\n" + "\n".join(f"- {fact}" for fact in facts) + "\n" if facts else ""
+
+
+def _rebuild() -> str:
+    return ("## How to make them again\n\n`bash rebuild.sh` in a checkout of SynthVLM UI draws the same candidates "
+            "from `captions.jsonl` and their seeds and keeps the ids of `ids.txt`. The pixels are the same on the same "
+            "device and number of threads, elsewhere up to rounding.\n")
 
 
 def _recipes(tally: Tally) -> str:
@@ -77,8 +95,10 @@ def _scores(tally: Tally) -> str:
     spreads = {name: spread for name, spread in sorted(tally.scores.items()) if name not in _NOT_SCORES}
     if not spreads:
         return ""
-    rows = ["## Scores\n", "| score | pairs | mean | least | most |", "| --- | --- | --- | --- | --- |"]
-    rows += [f"| {code(name)} | {spread.count} | {spread.mean:.4f} | {spread.least:.4f} | {spread.most:.4f} |"
+    rows = ["## Scores\n", "| score | pairs | mean | sd | least | most |",
+            "| --- | --- | --- | --- | --- | --- |"]
+    rows += [f"| {code(name)} | {spread.count} | {spread.mean:.4f} | {spread.std:.4f} | "
+             f"{spread.least:.4f} | {spread.most:.4f} |"
              for name, spread in spreads.items()]
     return "\n".join(rows) + "\n\n`clip_cosine` is the raw cosine, neither clipped nor scaled.\n"
 
@@ -101,9 +121,10 @@ def _licences(tally: Tally, licences: Mapping[str, str]) -> str:
 
 
 def _files(form: str) -> str:
-    own = {"llava": "`llava.json`, `images/`", "jsonl": "`data.jsonl`, `images/`", "parquet": "`data/`"}[form]
+    own = FORMATS[form].files
     return (f"## Files\n\n{own}: the pairs. `scores.jsonl`: scores and provenance of each. `selection.json`: the rule. "
             "`rejects.jsonl`: scores and provenance of what was not chosen, if asked for. "
+            "`captions.jsonl`, `ids.txt`, `rebuild.sh`: what makes them again. "
             "`manifest.json`: SHA-256 of every file.\n")
 
 

@@ -7,59 +7,64 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
 from synthvlm_ui.errors import DuplicateId, EmptyInput, UnknownName
 from synthvlm_ui.export.card import card_of
-from synthvlm_ui.export.items import ExportItem, ExportOptions, ExportReport, ImageFormat, Unfit
+from synthvlm_ui.export.formats import FORMATS, Entry, Writer
+from synthvlm_ui.export.items import ExportItem, ExportOptions, ExportReport, Unfit
 from synthvlm_ui.export.pictures import Picture, picture_of
+from synthvlm_ui.export.rebuild import CAPTIONS, IDS, SCRIPT, Rebuild
 from synthvlm_ui.export.records_json import facts_of, line, selection_json
 from synthvlm_ui.export.staging import Staging, TextFile, staged
 from synthvlm_ui.export.tally import Tally
-from synthvlm_ui.export.writers import WRITERS, Writer
 from synthvlm_ui.records import Selection
 
 _THREADS = min(8, os.cpu_count() or 1)
+Watch = Callable[[int], None]
 
 
 def formats() -> dict[str, str]:
     """Every format with a line on what reads it."""
-    return {name: writer.note for name, writer in WRITERS.items()}
+    return {name: form.note for name, form in FORMATS.items()}
 
 
 def export(form: str, items: Iterable[ExportItem], out: str | Path, *, selection: Selection | None = None,
            rejects: Iterable[ExportItem] | None = None, overwrite: bool = False,
-           options: ExportOptions | None = None) -> ExportReport:
+           options: ExportOptions | None = None, watch: Watch | None = None) -> ExportReport:
     """Writes the pairs, in their order, as a new folder.
 
-    Beside the format's own files: scores.jsonl, selection.json, rejects.jsonl (when given), a card and manifest.json
-    with the SHA-256 of every file. Equal pairs give an equal manifest. A pair that its readers could not use is left
-    out and counted. Everything grows in a hidden sibling folder that is renamed at the end.
+    Beside the format's own files: scores.jsonl, selection.json, rejects.jsonl (when given), a card, a script that makes
+    the pairs again, and manifest.json with the SHA-256 of every file. Equal pairs give an equal manifest. A pair that
+    its readers could not use is left out and counted. Everything grows in a hidden sibling folder that is renamed at
+    the end. ``watch`` is told the number of pairs seen so far; what it raises ends the export.
     Raises: UnknownName (format), BadSetting (destination), EmptyInput (no pair), DuplicateId, DiskFull.
     """
-    if form not in WRITERS:
-        raise UnknownName.of("format", form, list(WRITERS))
+    if form not in FORMATS:
+        raise UnknownName.of("format", form, list(FORMATS))
     options = options or ExportOptions()
     out = Path(out)
     with staged(out, overwrite) as staging:
-        writer = WRITERS[form](staging, options)
-        tally, skipped = _write_pairs(staging, writer, items, options.image_format)
+        writer = FORMATS[form].writer(staging, options)
+        tally, rebuild = Tally(), Rebuild()
+        skipped = _write_pairs(staging, writer, _watched(items, watch), options, (tally, rebuild))
         if not tally.written:
             reason = f": {skipped.most_common(1)[0][0]}" if skipped else ""
             raise EmptyInput(f"there is no pair to export{reason}", where=str(out),
                              fix="Choose a selection that keeps something.")
+        _write_rebuild(staging, rebuild, selection, options)
         if selection is not None:
             staging.write_text("selection.json", selection_json(selection))
         if rejects is not None:
             with staging.open_text("rejects.jsonl") as file:
                 for item in rejects:
                     file.write(line(facts_of(item)))
-        staging.write_text("README.md", card_of(form, tally, selection, skipped, options.licences))
+        staging.write_text("README.md", card_of(form, tally, selection, skipped, options))
         digest = staging.write_manifest(form, tally.written)
-    return ExportReport(out, tally.written, digest, dict(skipped))
+    return ExportReport(out, tally.written, digest, dict(skipped), dict(tally.splits))
 
 
 def export_llava(items: Iterable[ExportItem], out: str | Path, *, selection: Selection | None = None,
@@ -69,43 +74,62 @@ def export_llava(items: Iterable[ExportItem], out: str | Path, *, selection: Sel
     return export("llava", items, out, selection=selection, rejects=rejects, overwrite=overwrite, options=options)
 
 
-def _write_pairs(staging: Staging, writer: Writer, items: Iterable[ExportItem],
-                 image_format: ImageFormat) -> tuple[Tally, Counter[str]]:
-    tally, skipped, seen = Tally(), Counter[str](), set[str]()
+def _write_pairs(staging: Staging, writer: Writer, items: Iterable[ExportItem], options: ExportOptions,
+                 counted: tuple[Tally, Rebuild]) -> Counter[str]:
+    skipped, seen = Counter[str](), set[str]()
+    tally, rebuild = counted
     left_out: TextFile | None = None
-    with staging.open_text("scores.jsonl") as scores:
-        for item, picture in _pictures(items, image_format):
+    with staging.open_text("scores.jsonl") as scores, staging.open_text(IDS) as ids:
+        for item, picture in _pictures(items, options):
             identity = item.candidate.id
             if identity in seen:
                 raise DuplicateId(f"candidate {identity!r} is there twice", fix="Name each candidate once.")
             seen.add(identity)
+            split = options.split_of(item.candidate.caption_id)
             try:
                 if isinstance(picture, Unfit):
                     raise picture
-                writer.add(item, picture)
+                for repeat in range(options.repeats if split == "train" else 1):
+                    writer.add(Entry(item, picture, split, repeat))
             except Unfit as reason:
                 skipped[str(reason)] += 1
                 left_out = left_out or staging.open_text("skipped.jsonl")
                 left_out.write(line({"id": identity, "reason": str(reason)}))
                 continue
-            scores.write(line(facts_of(item)))
-            tally.add(item, picture.width, picture.height)
+            scores.write(line(facts_of(item) | {"split": split}))
+            ids.write(identity + "\n")
+            tally.add(item, picture.width, picture.height, split)
+            rebuild.add(item.candidate)
     writer.close()
     if left_out is not None:
         left_out.close()
-    return tally, skipped
+    return skipped
 
 
-def _pictures(items: Iterable[ExportItem], image_format: ImageFormat) -> Iterator[tuple[ExportItem, Picture | Unfit]]:
+def _write_rebuild(staging: Staging, rebuild: Rebuild, selection: Selection | None, options: ExportOptions) -> None:
+    with staging.open_text(CAPTIONS) as file:
+        for (_, caption_id), caption in rebuild.captions.items():
+            file.write(line({"id": caption_id, "caption": caption}))
+    staging.write_text(SCRIPT, rebuild.script(selection, options.select_command))
+
+
+def _watched(items: Iterable[ExportItem], watch: Watch | None) -> Iterator[ExportItem]:
+    for number, item in enumerate(items, 1):
+        if watch is not None:
+            watch(number)
+        yield item
+
+
+def _pictures(items: Iterable[ExportItem], options: ExportOptions) -> Iterator[tuple[ExportItem, Picture | Unfit]]:
     """Items with their pictures, in order; re-encoding runs ahead in threads, by a bounded number of items."""
 
     def picture(item: ExportItem) -> Picture | Unfit:
         try:
-            return picture_of(item, image_format)
+            return picture_of(item, options)
         except Unfit as reason:
             return reason
 
-    if image_format == "keep":
+    if options.image_format == "keep" and options.size_px is None:
         yield from ((item, picture(item)) for item in items)
         return
     source = iter(items)

@@ -96,8 +96,8 @@ def test_scores_selection_rejects_and_card_tell_where_the_data_comes_from(tmp_pa
     assert len((out / "rejects.jsonl").read_text().splitlines()) == 2
     assert json.loads((out / "selection.json").read_text())["rule"]["clip_min"] == 0.25
     card = (out / "README.md").read_text()
-    for fact in ("6 pairs from 3 captions", "`small-world`", "`CC0`", "clip_min: `0.25`", "0.2500 | 0.2550",
-                 "kept 6 of 9"):
+    for fact in ("6 pairs from 3 captions", "`small-world`", "`CC0`", "clip_min: `0.25`",
+                 "0.2525 | 0.0017 | 0.2500 | 0.2550", "kept 6 of 9"):
         assert fact in card
 
 
@@ -105,7 +105,7 @@ def test_jsonl_and_parquet_hold_the_same_columns(tmp_path):
     export("jsonl", items(), tmp_path / "lines")
     export("parquet", items(), tmp_path / "table")
     rows = [json.loads(line) for line in (tmp_path / "lines/data.jsonl").read_text().splitlines()]
-    table = pq.read_table(tmp_path / "table/data/part-00000.parquet")
+    table = pq.read_table(tmp_path / "table/data/train-00000.parquet")
     assert table.column_names[:9] == ["id", "caption_id", "caption", "prompt", "image", "seed", "generator",
                                       "clip_cosine", "ssim"]
     for row, line in zip(table.to_pylist(), rows, strict=True):
