@@ -7,28 +7,59 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthvlm_ui.cli.output import Output
-from synthvlm_ui.cli.parser import Commands
+from synthvlm_ui.cli.parser import Commands, Parser, at_least, number
 
 if TYPE_CHECKING:
     from synthvlm_ui.service import Studio
+    from synthvlm_ui.service.export_desk import ExportRequest
 
 
 def add_to(commands: Commands) -> None:
     parser = commands.add("export", _export, "write a selection as training data")
     parser.add_argument("--selection", required=True, metavar="NAME")
-    parser.add_argument("--format", required=True, metavar="FORMAT", help="such as llava; a wrong name lists them all")
+    parser.add_argument("--format", required=True, metavar="FORMAT",
+                        help="llava, llama-factory, webdataset, imagefolder, parquet or jsonl")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: a folder of the workspace")
     parser.add_argument("--rejects", action="store_true", help="also write what the selection dropped, as rejects")
     parser.add_argument("--overwrite", action="store_true", help="replace an export that stands in DIR already")
+    parser.add_argument("--detach", action="store_true", help="print the job's id and do not wait for it")
+    _add_layout(parser)
     parser = commands.add("validate", _validate, "check exported files and count what is wrong", needs="any")
     parser.add_argument("path", type=Path, metavar="PATH")
     parser.add_argument("--format", required=True, metavar="FORMAT", help="format to check against")
 
 
+def _add_layout(parser: Parser) -> None:
+    """The options that become ExportOptions."""
+    add = parser.add_argument
+    add("--split", dest="validation", type=number, default=0.0, metavar="R",
+        help="share of the captions whose pairs become the validation split (default: 0)")
+    add("--image-format", default="keep", metavar="FORMAT", help="keep, jpeg, png or webp (default: keep)")
+    add("--image-quality", type=at_least(1), default=95, metavar="Q", help="of jpeg, 1 to 100 (default: 95)")
+    add("--size", dest="size_px", type=at_least(1), metavar="PX", help="make every image a square of this side")
+    add("--fit", default="pad", metavar="HOW", help="of --size: pad, crop or stretch (default: pad)")
+    add("--shard-size", dest="shard_pairs", type=at_least(1), default=2000, metavar="N",
+        help="pairs per tar or parquet file (default: 2000)")
+    add("--repeats", type=at_least(1), default=1, metavar="N", help="list every training pair N times (default: 1)")
+    add("--seed", type=at_least(0), default=0, metavar="S", help="of instructions and split (default: 0)")
+
+
+def request_of(options: argparse.Namespace) -> ExportRequest:
+    """The request that the options make."""
+    from synthvlm_ui.service.export_desk import ExportRequest
+
+    names = ("validation", "image_format", "image_quality", "size_px", "fit", "shard_pairs", "repeats", "seed")
+    return ExportRequest(options.selection, options.format, str(options.out) if options.out else None,
+                         options.rejects, options.overwrite, {name: getattr(options, name) for name in names})
+
+
 def _export(options: argparse.Namespace, studio: Studio, output: Output) -> None:
-    outcome = studio.exports.run(
-        options.selection, options.format, options.out, rejects=options.rejects, overwrite=options.overwrite
-    )
+    request = request_of(options)
+    if options.detach:
+        job_id = studio.exports.start(request)
+        output.result({"job_id": job_id}, [f"job {job_id} is queued"])
+        return
+    outcome = studio.exports.run(request)
     output.result(outcome, [
         f"wrote {outcome['written']} pairs to {outcome['out']}", f"manifest sha256 {outcome['manifest_sha256']}"
     ])

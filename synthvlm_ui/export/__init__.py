@@ -3,6 +3,7 @@
 from synthvlm_ui.export.checking import ValidationReport
 from synthvlm_ui.export.exporting import export, export_llava, formats
 from synthvlm_ui.export.items import ExportItem, ExportOptions, ExportReport, ImageFormat
+from synthvlm_ui.export.staging import check_out
 from synthvlm_ui.export.validate import validate
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "ExportReport",
     "ImageFormat",
     "ValidationReport",
+    "check_out",
     "export",
     "export_llava",
     "formats",

@@ -40,7 +40,7 @@ class Rebuild:
         lines += [f"{_PROGRAM} generate {' '.join(run)} --images-per-caption {count}"
                   for run, count in sorted(self.runs.items())]
         if select_command:
-            lines += ["", "# The rule as it was written; verdicts and scores that have changed since change what it keeps.",
+            lines += ["", "# The rule as written; verdicts and scores that changed since change what it keeps.",
                       f"# {select_command}"]
         name = shlex.quote(selection.name if selection else "rebuilt")
         dataset = shlex.quote(min(dataset for dataset, _ in self.captions))

@@ -42,7 +42,7 @@ class Studio:
         self.scoring = ScoringDesk(workspace, self.jobs)
         self.real_images = RealImageDesk(workspace, self.jobs)
         self.curation = CurationDesk(workspace, actor)
-        self.exports = ExportDesk(workspace)
+        self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
 
     @classmethod
     def open(cls, workspace: Path | str, *, actor: str = "local", read_only: bool = False) -> Studio:

@@ -39,7 +39,8 @@ class _Handlers:
 
     def table(self) -> dict[str, Handler]:
         """What this worker can do, by kind of job."""
-        return {"generate": self.generate, "score": self.score, "real-images": self.real_images}
+        return {"generate": self.generate, "score": self.score, "real-images": self.real_images,
+                "export": self.export}
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.generate_job import run_generate
@@ -55,6 +56,11 @@ class _Handlers:
         from synthvlm_ui.service.real_images_job import run_real_images
 
         return run_real_images(context, self._workspace)
+
+    def export(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.export_job import run_export
+
+        return run_export(context, self._workspace)
 
     def _load(self) -> Any:
         if self._engines is None:

@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from synthvlm_ui.errors import BadSetting, EmptyInput
+from synthvlm_ui.service.export_desk import ExportRequest
 from synthvlm_ui.ui.api import Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.reports import command_line, report, told
+
+_MAIN = ("selection", "format", "out", "rejects", "overwrite")
+_LAYOUT = ("validation", "image_format", "image_quality", "size_px", "fit", "shard_pairs", "repeats", "seed")
+_WHOLE = ("image_quality", "shard_pairs", "repeats", "seed")
 
 
 def build(api: Api) -> None:
@@ -19,8 +24,12 @@ def build(api: Api) -> None:
     gradio = import_gradio()
     with gradio.Tab("Export", id="export") as tab, gradio.Row(elem_classes="s-columns-gradio"):
         with gradio.Column(scale=2, min_width=300):
-            parts = _form(gradio, api)
-            command = command_line(_command(api, None, parts["format"].value, "", False))
+            parts = _form(gradio, api) | _layout(gradio)
+            parts |= {
+                "run": gradio.Button("Export", variant="primary", interactive=not api.read_only),
+                "validate": gradio.Button("Validate an export", variant="secondary"),
+            }
+            command = command_line(api.studio.exports.command(ExportRequest("", parts["format"].value)))
         with gradio.Column(scale=3, min_width=320):
             done = report("synth-export-report")
             checked = report("synth-export-report")
@@ -31,23 +40,43 @@ def build(api: Api) -> None:
 def _form(gradio: Any, api: Api) -> dict[str, Any]:
     formats = api.studio.exports.formats()
     names = [(f"{one['name']}: {one['note']}" if one["note"] else one["name"], one["name"]) for one in formats]
-    chosen = "llava" if any(one["name"] == "llava" for one in formats) else (formats[0]["name"] if formats else None)
     return {
         "selection": gradio.Dropdown(_selections(api), label="Selection", value=None,
                                      info="Selections are saved in Curate."),
-        "format": gradio.Radio(names, label="Format", value=chosen),
-        "rejects": gradio.Checkbox(label="Also write the candidates that were not kept, with their scores"),
+        "format": gradio.Radio(names, label="Format", value=formats[0]["name"]),
         "out": gradio.Textbox("", label="Output directory", placeholder="in the workspace, under exports/"),
-        "run": gradio.Button("Export", variant="primary", interactive=not api.read_only),
-        "validate": gradio.Button("Validate an export", variant="secondary"),
+        "rejects": gradio.Checkbox(label="Also write the candidates that were not kept, with their scores"),
+        "overwrite": gradio.Checkbox(label="Replace an earlier export in that directory"),
     }
+
+
+def _layout(gradio: Any) -> dict[str, Any]:
+    with gradio.Accordion("Images, splits and shards", open=False):
+        with gradio.Row():
+            image_format = gradio.Dropdown(["keep", "jpeg", "png", "webp"], label="Image format", value="keep",
+                                           min_width=120)
+            image_quality = gradio.Number(95, label="Quality (jpeg)", minimum=1, maximum=100, precision=0,
+                                          min_width=120)
+        with gradio.Row():
+            size_px = gradio.Number(None, label="Square of (px)", minimum=1, maximum=8192, precision=0, min_width=120,
+                                    placeholder="as drawn")
+            fit = gradio.Dropdown(["pad", "crop", "stretch"], label="When not square", value="pad", min_width=120)
+        with gradio.Row():
+            validation = gradio.Number(0, label="Validation share of captions", minimum=0, maximum=0.99, min_width=120)
+            repeats = gradio.Number(1, label="Repeats of a pair", minimum=1, maximum=1000, precision=0, min_width=120)
+        with gradio.Row():
+            shard_pairs = gradio.Number(2000, label="Pairs per tar or parquet file", minimum=1, precision=0,
+                                        min_width=120)
+            seed = gradio.Number(0, label="Seed (instructions, split)", minimum=0, precision=0, min_width=120)
+    fields = (validation, image_format, image_quality, size_px, fit, shard_pairs, repeats, seed)
+    return dict(zip(_LAYOUT, fields, strict=True))
 
 
 def _wire(api: Api, tab: Any, parts: dict[str, Any], shown: tuple[Any, Any, Any]) -> None:
     gradio = import_gradio()
     done, checked, command = shown
     quiet = {"api_visibility": "private", "show_progress": "minimal"}
-    fields = [parts["selection"], parts["format"], parts["out"], parts["rejects"]]
+    fields = [parts[name] for name in (*_MAIN, *_LAYOUT)]
     listed = {"api_visibility": "private", "show_progress": "hidden"}
 
     def refreshed(current: str | None) -> Any:
@@ -56,11 +85,12 @@ def _wire(api: Api, tab: Any, parts: dict[str, Any], shown: tuple[Any, Any, Any]
 
     tab.select(refreshed, parts["selection"], parts["selection"], **listed)
     for part in fields:
-        part.change(lambda *values: _command(api, *values), fields, command, trigger_mode="always_last", **listed)
-    parts["run"].click(lambda *values: told(lambda: _export(api, *values)), fields, done,
+        part.change(lambda *values: api.studio.exports.command(request_of(values)), fields, command,
+                    trigger_mode="always_last", **listed)
+    parts["run"].click(lambda *values: told(lambda: _export(api, values)), fields, done,
                        show_progress_on=done, **quiet).success(
         lambda: "", None, checked, **listed)
-    parts["validate"].click(lambda *values: told(lambda: _validate(api, *values)), fields[:3], checked,
+    parts["validate"].click(lambda *values: told(lambda: _validate(api, values)), fields, checked,
                             show_progress_on=checked, **quiet)
 
 
@@ -68,29 +98,41 @@ def _selections(api: Api) -> list[str]:
     return [str(row["name"]) for row in api.studio.curation.selections()["selections"]]
 
 
-def _export(api: Api, selection: str | None, format_name: str, out: str, rejects: bool) -> dict[str, Any]:
-    if not selection:
+def request_of(values: tuple[Any, ...]) -> ExportRequest:
+    """The request that the form's values make, in the order of ``_MAIN`` and ``_LAYOUT``; what is empty is left out."""
+    given = dict(zip((*_MAIN, *_LAYOUT), values, strict=False))
+    options = {name: given[name] for name in _LAYOUT if given.get(name) not in (None, "")}
+    for name in (*_WHOLE, "size_px"):
+        if name in options:
+            options[name] = int(options[name])
+    return ExportRequest(given["selection"] or "", given["format"], given["out"].strip() or None,
+                         bool(given["rejects"]), bool(given["overwrite"]), options)
+
+
+def _export(api: Api, values: tuple[Any, ...]) -> dict[str, Any]:
+    """Queues the export and waits for it; it goes on when nobody waits any more."""
+    request = request_of(values)
+    if not request.selection:
         raise EmptyInput("no selection is chosen", fix="Save one in Curate first.")
-    target = _directory(api, selection, format_name, out)
-    return dict(api.change(lambda: api.studio.exports.run(selection, format_name, target, rejects=rejects)))
+    _directory(api, request)
+    job_id = api.change(lambda: api.studio.exports.start(request))
+    job = api.studio.jobs.follow(job_id, lambda now: None)
+    return dict(job["result"])
 
 
-def _validate(api: Api, selection: str | None, format_name: str, out: str) -> dict[str, Any]:
-    if not out.strip() and not selection:
+def _validate(api: Api, values: tuple[Any, ...]) -> dict[str, Any]:
+    request = request_of(values)
+    if not request.out and not request.selection:
         raise EmptyInput("there is nothing to validate", fix="Choose a selection or name a directory.")
-    return dict(api.studio.exports.validate(_directory(api, selection or "", format_name, out), format_name))
+    return dict(api.studio.exports.validate(_directory(api, request), request.format))
 
 
-def _directory(api: Api, selection: str, format_name: str, out: str) -> Path:
+def _directory(api: Api, request: ExportRequest) -> Path:
     """Where an export goes: by default a folder of the workspace. Raises: BadSetting for a relative path."""
-    if not out.strip():
-        return Path(api.studio.exports.default_out(selection, format_name))
-    target = Path(out.strip()).expanduser()
+    if not request.out:
+        return Path(api.studio.exports.default_out(request.selection, request.format))
+    target = Path(request.out).expanduser()
     if not target.is_absolute():
-        raise BadSetting(f"{out.strip()!r} is not an absolute path", where="Output directory",
+        raise BadSetting(f"{request.out!r} is not an absolute path", where="Output directory",
                          fix="Start it with / or leave the field empty.")
     return target
-
-
-def _command(api: Api, selection: str | None, format_name: str, out: str, rejects: bool) -> str:
-    return str(api.studio.exports.command(selection or "", format_name, out.strip(), rejects=rejects))

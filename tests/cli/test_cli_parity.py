@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from synthvlm_ui.cli import build_parser
+from synthvlm_ui.cli.export import request_of
 from synthvlm_ui.cli.generate import settings_of
 from synthvlm_ui.records import GenerationSettings, SelectionRule
 from synthvlm_ui.service import Studio
+from synthvlm_ui.service.export_desk import ExportRequest
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,7 @@ def test_captions_score_and_export(studio: Studio) -> None:
     options = parsed(studio.captions.command("my file.jsonl", "toys", "error"), studio)
     assert (options.file, options.dataset, options.on_duplicate) == (Path("my file.jsonl"), "toys", "error")
     assert parsed(studio.scoring.command("toys", ("clip", "ssim")), studio).scorers == ("clip", "ssim")
-    options = parsed(studio.exports.command("best", "llava", "out here", rejects=True), studio)
-    assert (options.selection, options.format, options.out) == ("best", "llava", Path("out here"))
-    assert options.rejects is True
+    settings = {"validation": 0.1, "image_format": "jpeg", "image_quality": 80, "size_px": 336, "fit": "crop",
+                "shard_pairs": 500, "repeats": 2, "seed": 3}
+    request = ExportRequest("best", "webdataset", "out here", rejects=True, overwrite=True, options=settings)
+    assert request_of(parsed(studio.exports.command(request), studio)) == request

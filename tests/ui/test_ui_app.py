@@ -144,10 +144,10 @@ class TestForms:
         from synthvlm_ui.ui.export_tab import _export, _validate
 
         api.studio.curation.select("best", api.studio.curation.rule(dataset="small", top_k=4))
-        done = _export(api, "best", "llava", "", True)
+        done = _export(api, ("best", "llava", "", True, False))
         assert done["written"] == 4 and len(done["manifest_sha256"]) == 64
         assert Path(done["out"]).is_relative_to(api.studio.workspace.root)
-        assert _validate(api, "best", "llava", "")["ok"]
+        assert _validate(api, ("best", "llava", "", False, False))["ok"]
 
     def test_an_export_without_selection_or_to_a_relative_path_is_refused(self, api, candidates) -> None:
         from synthvlm_ui.errors import UserError
@@ -155,4 +155,4 @@ class TestForms:
 
         for selection, out in ((None, ""), ("best", "relative/path")):
             with pytest.raises(UserError):
-                _export(api, selection, "llava", out, False)
+                _export(api, (selection, "llava", out, False, False))
