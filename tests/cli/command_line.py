@@ -91,4 +91,5 @@ class CommandLine:
 
     def end_workers(self) -> None:
         if (self.workspace / "jobs").is_dir():
-            end_worker(self.workspace / "jobs", "cpu")
+            for device in ("cpu", "disk"):
+                end_worker(self.workspace / "jobs", device)

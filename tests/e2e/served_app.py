@@ -73,7 +73,8 @@ class ServedApp:
             self.process.kill()
             self.process.wait(15)
         if (self.workspace / "jobs").is_dir():
-            end_worker(self.workspace / "jobs", "cpu")
+            for device in ("cpu", "disk"):
+                end_worker(self.workspace / "jobs", device)
 
 
 class Watched:

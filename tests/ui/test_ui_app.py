@@ -141,10 +141,14 @@ class TestForms:
         assert "broken.parquet" in str(raised.value) and str(tmp_path) not in str(raised.value)
 
     def test_an_export_goes_into_the_workspace_and_validates(self, api, candidates) -> None:
+        from synthvlm_ui.jobs import end_worker
         from synthvlm_ui.ui.export_tab import _export, _validate
 
         api.studio.curation.select("best", api.studio.curation.rule(dataset="small", top_k=4))
-        done = _export(api, ("best", "llava", "", True, False))
+        try:
+            done = _export(api, ("best", "llava", "", True, False))
+        finally:
+            end_worker(api.studio.workspace.paths.jobs, "disk")
         assert done["written"] == 4 and len(done["manifest_sha256"]) == 64
         assert Path(done["out"]).is_relative_to(api.studio.workspace.root)
         assert _validate(api, ("best", "llava", "", False, False))["ok"]
