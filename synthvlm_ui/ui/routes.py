@@ -52,10 +52,14 @@ def static_routes() -> list[Route]:
 
 def _static_files() -> dict[str, tuple[bytes, str, str]]:
     found = {}
-    for folder in ("js", "css"):
-        for entry in files("synthvlm_ui.ui").joinpath(folder).iterdir():
+    folders = [(name, files("synthvlm_ui.ui").joinpath(name)) for name in ("js", "css")]
+    while folders:
+        folder, opened = folders.pop()
+        for entry in opened.iterdir():
             media_type = MEDIA_TYPES.get("." + entry.name.rpartition(".")[2])
-            if media_type:
+            if entry.is_dir():
+                folders.append((f"{folder}/{entry.name}", entry))
+            elif media_type:
                 content = entry.read_bytes()
                 tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
                 found[f"{folder}/{entry.name}"] = (content, media_type, tag)

@@ -34,6 +34,10 @@ def captions_of(page: Any) -> list[str]:
     return page.locator(".s-tile-caption").all_text_contents()
 
 
+def command_of(page: Any) -> str:
+    return page.locator("synth-curate synth-command code").inner_text()
+
+
 def settled(page: Any, wanted: int) -> None:
     until(page, lambda: number(page) == wanted)
 
@@ -50,7 +54,7 @@ def test_a_threshold_by_slider_number_and_drag_changes_what_is_kept(page: Any, a
     half = until(page, lambda: number(page) if number(page) < after_keys else 0)
     assert abs(half - ALL / 2) <= 1
     plot = page.locator("[data-column=clip_cosine] .s-plot").bounding_box()
-    page.mouse.move(plot["x"] + 5, plot["y"] + 30)
+    page.mouse.move(plot["x"] + plot["width"] / 2, plot["y"] + 30)
     page.mouse.down()
     page.mouse.move(plot["x"] + plot["width"] * 0.9, plot["y"] + 30, steps=12)
     page.mouse.up()
@@ -79,7 +83,7 @@ def test_lambda_moves_the_combined_histogram(page: Any) -> None:
     before = path.get_attribute("d")
     page.get_by_label("λ, weight of SSIM").fill("1.7")
     until(page, lambda: path.get_attribute("d") != before)
-    assert "--lambda 1.7" in page.locator("synth-curate synth-command code").inner_text()
+    until(page, lambda: "--lambda 1.7" in command_of(page))
     page.get_by_label("CLIPScore + λ·SSIM at least").fill("9")
     settled(page, 0)
     page.get_by_label("Show").select_option("kept")
@@ -101,6 +105,7 @@ def test_best_per_caption_top_k_and_keep_ratio(page: Any) -> None:
 
 
 def test_keys_decide_move_and_undo(page: Any, app: ServedApp) -> None:
+    page.get_by_label("Show").select_option("all")
     tiles = page.locator(".s-tile")
     tiles.first.focus()
     page.keyboard.press("r")
@@ -255,8 +260,8 @@ def test_a_selection_is_saved_and_the_shown_command_is_the_rule(page: Any, app: 
     page.get_by_text(re.compile("Selection “sharp” saved")).wait_for()
     saved = app.ask("selections")["selections"]
     assert [(one["name"], one["kept"]) for one in saved] == [("sharp", kept)]
-    command = page.locator("synth-curate synth-command code").inner_text()
-    assert "select --dataset toys --name sharp" in command and "--ssim-min 0.5" in command
+    until(page, lambda: "select --dataset toys --name sharp" in command_of(page))
+    assert "--ssim-min 0.5" in command_of(page)
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -283,10 +288,9 @@ def test_reload_opens_the_same_room(page: Any) -> None:
 def test_a_fast_drag_asks_for_less_than_it_moves(page: Any) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if request.url.endswith("curate/view") else None)
-    page.evaluate("""() => { const slider = document.querySelector('[data-column=ssim] .s-slider');
+    page.evaluate("""() => { const line = document.querySelector('[data-column=ssim] .s-line-min');
         for (let step = 0; step < 200; step += 1) {
-            slider.value = step;
-            slider.dispatchEvent(new Event('input', {bubbles: true}));
+            line.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}));
         } }""")
     until(page, lambda: number(page) < ALL)
     page.wait_for_timeout(500)

@@ -1,5 +1,6 @@
 // Talks to the app's own routes. The address follows from this file's own, so a root path in front changes nothing.
 
+import { actor } from "./actor.js";
 import { toast } from "./toast.js";
 
 const BASE = new URL("../../", import.meta.url);
@@ -29,15 +30,16 @@ async function answer(request) {
   return body;
 }
 
-export function get(path, values = {}) {
+export function get(path, values = {}, signal = undefined) {
   const url = new URL(path, BASE);
   for (const [name, value] of Object.entries(values)) url.searchParams.set(name, value);
-  return answer(fetch(url, { headers: { accept: "application/json" } }));
+  return answer(fetch(url, { headers: { accept: "application/json" }, signal }));
 }
 
 export function post(path, body = {}) {
   return answer(fetch(new URL(path, BASE), {
-    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+    method: "POST", body: JSON.stringify(body),
+    headers: { "content-type": "application/json", "x-synthvlm-actor": encodeURIComponent(actor()) },
   }));
 }
 

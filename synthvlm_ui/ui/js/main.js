@@ -5,7 +5,7 @@ import "./jobs.js";
 import "./welcome.js";
 import "./captions.js";
 import "./generate.js";
-import "./curate.js";
+import "./curate/tab.js";
 import "./export.js";
 import { rememberTabs } from "./tabs.js";
 
