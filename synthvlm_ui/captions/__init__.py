@@ -1,17 +1,30 @@
-"""Captions: read them from files, turn them into prompts, and mark words a small vocabulary does not know."""
+"""Captions: read them from files, ask for them by class, turn them into prompts, and mark words nobody drew before."""
 
+from synthvlm_ui.captions.classes import SAMPLINGS, ClassList, Sampling, draw_classes, entropy_bits, read_classes
 from synthvlm_ui.captions.readers import FORMATS, ReadCaptions, read_captions
 from synthvlm_ui.captions.rows import Columns, Rejected
 from synthvlm_ui.captions.templates import check_template, resolve
 from synthvlm_ui.captions.vocabulary import unknown_words
+from synthvlm_ui.captions.writing import Synth2Profile, WritingProfile, reason_of, same_caption, word_range
 
 __all__ = [
     "FORMATS",
+    "SAMPLINGS",
+    "ClassList",
     "Columns",
     "ReadCaptions",
     "Rejected",
+    "Sampling",
+    "Synth2Profile",
+    "WritingProfile",
     "check_template",
+    "draw_classes",
+    "entropy_bits",
     "read_captions",
+    "read_classes",
+    "reason_of",
     "resolve",
+    "same_caption",
     "unknown_words",
+    "word_range",
 ]

@@ -1,5 +1,6 @@
 """The service: the one door through which the browser and the command line reach the rooms."""
 
 from synthvlm_ui.service.studio import Studio
+from synthvlm_ui.service.writing_desk import WritingSettings
 
-__all__ = ["Studio"]
+__all__ = ["Studio", "WritingSettings"]

@@ -1,4 +1,5 @@
-"""The loaded engines of one worker process, kept warm between jobs: one generator at a time, and the scorers.
+"""The loaded engines of one worker process, kept warm between jobs: one generator and one writer at a time, and the
+scorers.
 
 Lives only in workers. Does not know jobs. Loading a second generator lets go of the first: a card seldom holds two.
 """
@@ -7,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synthvlm_ui.backends import create_embedder, create_generator
-from synthvlm_ui.protocols import Embedder, ImageGenerator, Scorer
+from synthvlm_ui.backends import Budget, create_embedder, create_generator, create_writer
+from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator, Scorer
 from synthvlm_ui.scoring import build_scorers
 
 
@@ -19,6 +20,7 @@ class Engines:
         self.device = device
         self._generator: tuple[str, ImageGenerator] | None = None
         self._embedders: dict[str, Embedder] = {}
+        self._writer: tuple[str, CaptionWriter] | None = None
 
     def generator(self, name: str) -> ImageGenerator:
         """Raises: UnknownName, ModelUnavailable, OutOfMemory."""
@@ -26,6 +28,17 @@ class Engines:
             self._generator = None
             self._generator = (name, create_generator(name, device=self.device))
         return self._generator[1]
+
+    def writer(self, name: str, budget: Budget | None = None) -> CaptionWriter:
+        """Raises: UnknownName, ModelUnavailable, BadSetting, OutOfMemory."""
+        if name.startswith("openai:"):
+            return create_writer(name, budget=budget)  # holds nothing but its budget, which is one job's
+        if self._writer is None or self._writer[0] != name:
+            self._writer = None
+            if name != "miniature":
+                self._generator = None
+            self._writer = (name, create_writer(name, device=self.device))
+        return self._writer[1]
 
     def scorers(self, names: Sequence[str], clip_model: str) -> list[Scorer]:
         """The scorers of these names, CLIP ones on ``clip_model``. Raises: UnknownName, ModelUnavailable."""

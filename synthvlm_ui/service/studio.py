@@ -25,19 +25,21 @@ from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.real_image_desk import RealImageDesk
 from synthvlm_ui.service.scoring_desk import ScoringDesk
 from synthvlm_ui.service.view import rows_of
+from synthvlm_ui.service.writing_desk import WritingDesk
 from synthvlm_ui.store import Workspace
 
 _NAMED_PACKAGES = ("torch", "diffusers", "transformers", "open_clip_torch", "gradio", "scikit-image", "numpy")
 
 
 class Studio:
-    """One open workspace and its desks: captions, generation, scoring, curation, exports, jobs."""
+    """One open workspace and its desks: captions, writing, generation, scoring, curation, exports, jobs."""
 
     def __init__(self, workspace: Workspace, actor: str = "local") -> None:
         self.workspace = workspace
         self._refreshing = threading.Lock()
         self.jobs = JobDesk(workspace)
         self.captions = CaptionDesk(workspace, self._candidates_per_caption)
+        self.writing = WritingDesk(workspace, self.jobs)
         self.generation = GenerationDesk(workspace, self.captions, self.jobs)
         self.scoring = ScoringDesk(workspace, self.jobs)
         self.real_images = RealImageDesk(workspace, self.jobs)

@@ -40,7 +40,7 @@ class _Handlers:
     def table(self) -> dict[str, Handler]:
         """What this worker can do, by kind of job."""
         return {"generate": self.generate, "score": self.score, "real-images": self.real_images,
-                "export": self.export}
+                "export": self.export, "write": self.write}
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.generate_job import run_generate
@@ -61,6 +61,11 @@ class _Handlers:
         from synthvlm_ui.service.export_job import run_export
 
         return run_export(context, self._workspace)
+
+    def write(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.write_job import run_write
+
+        return run_write(context, self._workspace, self._load().writer)
 
     def _load(self) -> Any:
         if self._engines is None:

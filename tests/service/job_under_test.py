@@ -16,6 +16,8 @@ class Reports:
     def update(self, done: int, total: int, *, failed: int = 0, message: str = "") -> None:
         self.rows.append((done, total, failed))
 
+    def restart_rate(self) -> None: ...
+
     def should_stop(self) -> bool:
         if self._left is None:
             return False
