@@ -35,9 +35,9 @@ class TransformersWriter:
 
     def __init__(self, source: Path | str, device: str = "cpu", name: str = "") -> None:
         torchvision_ops.ensure_importable()
-        directory = _directory_of(source)
+        directory = directory_of(source)
         self._device = device
-        self._tokenizer, self._network = _load(directory, device)
+        self._tokenizer, self._network = load_causal_model(directory, device)
         batch = _BATCH.get(device, _GPU_BATCH)
         self.info = WriterInfo(
             name=name or str(source), model=str(source), revision=revision_of(directory), concurrency=batch,
@@ -133,7 +133,8 @@ class _NoiseOfEach:
         return noisy
 
 
-def _directory_of(source: Path | str) -> Path:
+def directory_of(source: Path | str) -> Path:
+    """Where a model's files lie: a directory, or a Hub id from the cache or downloaded. Raises: ModelUnavailable."""
     if isinstance(source, str) and looks_like_hub_id(source):
         found = cached_snapshot(source, CONFIG)
         if found is not None and any(found.glob("*.safetensors")):
@@ -142,7 +143,8 @@ def _directory_of(source: Path | str) -> Path:
     return Path(source)
 
 
-def _load(directory: Path, device: str) -> tuple[Any, Any]:
+def load_causal_model(directory: Path, device: str) -> tuple[Any, Any]:
+    """(tokenizer, network), frozen. Raises: ModelUnavailable, OutOfMemory."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthvlm_ui.cli import captions_write
+from synthvlm_ui.cli import captions_curate, captions_write
 from synthvlm_ui.cli.following import counts, follow
 from synthvlm_ui.cli.output import Output
 from synthvlm_ui.cli.parser import Commands, at_least, mapping
@@ -31,6 +31,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--limit", type=at_least(1), metavar="N",
                         help="rows to take of a corpus of the small world (default: 200)")
     captions_write.add_to_group(group)
+    captions_curate.add_to(group)
 
 
 def _import(options: argparse.Namespace, studio: Studio, output: Output) -> None:

@@ -29,6 +29,8 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--clip-model", default="miniature", metavar="NAME",
                         help="CLIP model of the clip scorer (default: miniature)")
     parser.add_argument("--limit", type=at_least(1), metavar="N", help="draw for the first N captions only")
+    parser.add_argument("--captions", choices=("kept", "all"), default="kept",
+                        help="which captions of a curated dataset to draw (default: kept)")
     parser.add_argument("--worker", metavar="I/N",
                         help="do only the I-th of N equal shares, counted from 1, as in a Slurm array")
     parser.add_argument("--executor", choices=("local",), default="local", help="where to run (default: local)")
@@ -60,7 +62,8 @@ def settings_of(options: argparse.Namespace) -> GenerationSettings:
 
 def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> None:
     settings = settings_of(options)
-    chosen = {"dataset": options.dataset, "prompt": options.prompt, "limit": options.limit}
+    chosen = {"dataset": options.dataset, "prompt": options.prompt, "limit": options.limit,
+              "captions": options.captions}
     estimate = studio.generation.estimate(settings, **chosen)
     job_id = studio.generation.start(
         settings, **chosen, scorers=options.scorers, clip_model=options.clip_model, worker=options.worker
@@ -77,6 +80,8 @@ def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> No
 
 
 def _say_what_it_takes(estimate: Mapping[str, Any], output: Output) -> None:
+    if estimate["left_out"]:
+        output.note(f"{estimate['left_out']} captions were rejected by curation: --captions all draws them too")
     guessed = "" if estimate["measured"] else " (a guess: not measured on this machine yet)"
     takes = f"about {duration(estimate['seconds'])} and {estimate['bytes'] / 1e6:.1f} MB"
     output.note(f"{estimate['images']} images, {takes}{guessed}")

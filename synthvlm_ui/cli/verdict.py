@@ -39,16 +39,20 @@ def _ids(options: argparse.Namespace, studio: Studio) -> list[str]:
         return list(options.ids)
     if options.selection is not None:
         return list(studio.curation.selection_ids(options.selection))
+    return ids_of_file(options.ids_file)
+
+
+def ids_of_file(path: Path) -> list[str]:
+    """The ids in a text file, one per line. Raises: UnreadableFile, EmptyInput."""
     try:
-        text = options.ids_file.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise UnreadableFile(f"the ids cannot be read: {reason}", where=str(options.ids_file),
-                             fix="Give a text file with one candidate id per line.") from error
+        raise UnreadableFile(f"the ids cannot be read: {reason}", where=str(path),
+                             fix="Give a text file with one id per line.") from error
     ids = text.split()
     if not ids:
-        raise EmptyInput("the file holds no id", where=str(options.ids_file),
-                         fix="Give a text file with one candidate id per line.")
+        raise EmptyInput("the file holds no id", where=str(path), fix="Give a text file with one id per line.")
     return ids
 
 

@@ -23,6 +23,7 @@ from synthvlm_ui.jobs import JobContext, LocalExecutor, slice_chunks
 from synthvlm_ui.pipeline import ChunkReport, Shown, make_chunk
 from synthvlm_ui.protocols import ImageGenerator
 from synthvlm_ui.records import GenerationSettings
+from synthvlm_ui.service.caption_standing import standing_of
 from synthvlm_ui.service.engines import Engines
 from synthvlm_ui.service.live import LiveWriter
 from synthvlm_ui.service.rates import Rates, bytes_per_image
@@ -157,6 +158,9 @@ def _captions(workspace: Workspace, config: Mapping[str, Any]) -> list[Any]:
     if config.get("caption_ids"):
         return [workspace.captions.get(config["dataset"], caption_id) for caption_id in config["caption_ids"]]
     captions = workspace.captions.load(config["dataset"])
+    if config.get("captions", "all") == "kept":
+        standing = standing_of(workspace, config["dataset"])
+        captions = [caption for caption in captions if standing.counts(caption.id)]
     return captions[:config["limit"]] if config.get("limit") else captions
 
 

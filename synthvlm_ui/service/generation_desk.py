@@ -20,12 +20,15 @@ from synthvlm_ui.jobs import slice_chunks
 from synthvlm_ui.records import GenerationSettings
 from synthvlm_ui.scoring import parse_scorers
 from synthvlm_ui.service.caption_desk import SAMPLE_DATASET, CaptionDesk, command_line, prompt_caption
+from synthvlm_ui.service.caption_standing import standing_of
 from synthvlm_ui.service.devices import resolve_device
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.rates import Rates, bytes_per_image
 from synthvlm_ui.store import Workspace
 
 PROMPTS_DATASET = "prompts"
+# Which captions of a curated dataset are drawn.
+KEPT, ALL = "kept", "all"
 DEMO_IMAGES_PER_CAPTION = 3
 _MAX_SIDE_PX = 4096
 _MAX_IMAGES_PER_CAPTION = 10_000
@@ -42,22 +45,23 @@ class GenerationDesk:
         return [asdict(facts) for facts in list_generators()]
 
     def estimate(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
-                 limit: int | None = None) -> dict[str, Any]:
+                 limit: int | None = None, captions: str = KEPT) -> dict[str, Any]:
         """Images, seconds and bytes of a run, before it starts; ``measured`` is False for a first guess."""
         facts = self._check(settings)
-        captions = 1 if prompt is not None else self._caption_count(dataset, limit)
-        images = captions * settings.images_per_caption
+        drawn, left_out = (1, 0) if prompt is not None else self._caption_count(dataset, limit, captions)
+        images = drawn * settings.images_per_caption
         steps, width, height = (settings.num_inference_steps or facts.num_inference_steps,
                                 settings.width or facts.native_px, settings.height or facts.native_px)
         rate = Rates(self._workspace.root / "rates.json").get(
             settings.generator, resolve_device(settings.device), steps, width, height)
         size, free = images * bytes_per_image(width, height, settings.image_format), self._workspace.free_bytes()
         return {"images": images, "seconds": images * rate.seconds, "bytes": size, "free_bytes": free,
-                "fits": size + MIN_FREE_BYTES <= free, "measured": rate.measured}
+                "fits": size + MIN_FREE_BYTES <= free, "measured": rate.measured, "captions": drawn,
+                "left_out": left_out}
 
     def start(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
               scorers: Sequence[str] = DEFAULT_SCORERS, clip_model: str = DEFAULT_GENERATOR, limit: int | None = None,
-              worker: str | None = None) -> str:
+              worker: str | None = None, captions: str = KEPT) -> str:
         """Queues the run and returns its job id. Raises: UnknownName, BadSetting, ModelUnavailable, EmptyInput."""
         self._check(settings)
         check_scorers(scorers, clip_model)
@@ -67,12 +71,17 @@ class GenerationDesk:
         if prompt is not None and len(prompt) > MAX_CAPTION_CHARACTERS:
             raise CaptionTooLong(f"the prompt has {len(prompt)} characters", where="--prompt",
                                  fix=f"Give at most {MAX_CAPTION_CHARACTERS}.")
-        if dataset is not None and not self._caption_count(dataset, limit):
-            raise EmptyInput(f"dataset {dataset!r} has no captions", fix="Import captions first.")
+        if dataset is not None:
+            drawn, left_out = self._caption_count(dataset, limit, captions)
+            if not drawn and left_out:
+                raise EmptyInput(f"the curation of {dataset!r} kept no caption",
+                                 fix="Loosen its rules, or draw all captions (--captions all).")
+            if not drawn:
+                raise EmptyInput(f"dataset {dataset!r} has no captions", fix="Import captions first.")
         require_generator(settings.generator)
         config: dict[str, Any] = {
             "dataset": dataset or PROMPTS_DATASET, "settings": asdict(settings), "scorers": list(scorers),
-            "clip_model": clip_model, "limit": limit, "worker": worker,
+            "clip_model": clip_model, "limit": limit, "worker": worker, "captions": captions,
             "created": datetime.now(UTC).isoformat(timespec="seconds")}
         if prompt is not None:
             config["caption_ids"] = [prompt_caption(self._workspace, prompt, PROMPTS_DATASET)]
@@ -86,7 +95,7 @@ class GenerationDesk:
         return self.start(settings, dataset=SAMPLE_DATASET)
 
     def command(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
-                limit: int | None = None) -> str:
+                limit: int | None = None, captions: str = KEPT) -> str:
         words = ["generate"]
         words += ["--prompt", prompt] if prompt is not None else ["--dataset", dataset or "NAME"]
         defaults = asdict(GenerationSettings(generator=""))
@@ -94,15 +103,20 @@ class GenerationDesk:
             if value is not None and value != defaults[name]:
                 words += [f"--{name.replace('_', '-')}", str(value)]
         words += ["--limit", str(limit)] if limit else []
+        words += ["--captions", captions] if captions != KEPT and dataset else []
         return command_line(self._workspace.root, words)
 
-    def _caption_count(self, dataset: str | None, limit: int | None) -> int:
+    def _caption_count(self, dataset: str | None, limit: int | None, captions: str) -> tuple[int, int]:
+        """How many captions are drawn, and how many the dataset's curation leaves out."""
+        if captions not in (KEPT, ALL):
+            raise BadSetting(f"captions is {captions!r}", where="--captions", fix=f"Give {KEPT} or {ALL}.")
         if dataset is None or dataset not in self._workspace.captions.datasets():
             raise UnknownName.of("dataset", dataset or "", self._workspace.captions.datasets())
         if limit is not None and limit < 1:
             raise BadSetting(f"limit is {limit}", where="--limit", fix="Give 1 or more.")
-        count = self._workspace.captions.count(dataset)
-        return count if limit is None else min(limit, count)
+        total = self._workspace.captions.count(dataset)
+        kept = standing_of(self._workspace, dataset).kept if captions == KEPT else total
+        return kept if limit is None else min(limit, kept), total - kept
 
     def _check(self, settings: GenerationSettings) -> GeneratorFacts:
         facts = next((f for f in list_generators() if f.name == settings.generator), None)

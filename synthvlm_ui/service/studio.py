@@ -16,6 +16,7 @@ import numpy as np
 
 import synthvlm_ui
 from synthvlm_ui.backends import list_backends
+from synthvlm_ui.service.caption_curation_desk import CaptionCurationDesk
 from synthvlm_ui.service.caption_desk import CaptionDesk
 from synthvlm_ui.service.curation_desk import CurationDesk
 from synthvlm_ui.service.devices import default_device
@@ -45,6 +46,7 @@ class Studio:
         self.real_images = RealImageDesk(workspace, self.jobs)
         self.curation = CurationDesk(workspace, actor)
         self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
+        self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)
 
     @classmethod
     def open(cls, workspace: Path | str, *, actor: str = "local", read_only: bool = False) -> Studio:

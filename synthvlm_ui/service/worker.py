@@ -40,7 +40,7 @@ class _Handlers:
     def table(self) -> dict[str, Handler]:
         """What this worker can do, by kind of job."""
         return {"generate": self.generate, "score": self.score, "real-images": self.real_images,
-                "export": self.export, "write": self.write}
+                "export": self.export, "write": self.write, "curate": self.curate}
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.generate_job import run_generate
@@ -66,6 +66,11 @@ class _Handlers:
         from synthvlm_ui.service.write_job import run_write
 
         return run_write(context, self._workspace, self._load().writer)
+
+    def curate(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.curate_job import run_curate
+
+        return run_curate(context, self._workspace, lambda name: self._load().writer(name))
 
     def _load(self) -> Any:
         if self._engines is None:

@@ -3,6 +3,7 @@
 Knows nothing of models, of rules, or of how anything is shown.
 """
 
+from synthvlm_ui.store.caption_curation import CaptionCurationStore, CaptionDecision
 from synthvlm_ui.store.captions import AddedCaptions, CaptionStore
 from synthvlm_ui.store.columns import CandidateColumns
 from synthvlm_ui.store.events import Event, EventKind
@@ -15,6 +16,7 @@ from synthvlm_ui.store.shards import ShardMember, ShardStore
 from synthvlm_ui.store.workspace import Workspace
 
 __all__ = [
-    "AddedCaptions", "CandidateColumns", "CaptionStore", "Event", "EventKind", "Journal", "Problem", "ScoreStore",
-    "SelectionStore", "ShardMember", "ShardScores", "ShardStore", "Workspace", "WorkspacePaths",
+    "AddedCaptions", "CandidateColumns", "CaptionCurationStore", "CaptionDecision", "CaptionStore", "Event",
+    "EventKind", "Journal", "Problem", "ScoreStore", "SelectionStore", "ShardMember", "ShardScores", "ShardStore",
+    "Workspace", "WorkspacePaths",
 ]

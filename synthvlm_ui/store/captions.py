@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from synthvlm_ui.errors import BadSetting, CorruptData, DuplicateId, EmptyInput, UnknownName
-from synthvlm_ui.records import Caption
+from synthvlm_ui.records import Caption, short_hash
 from synthvlm_ui.store.atomic import exclusive, replacing
 from synthvlm_ui.store.names import checked_name
 from synthvlm_ui.store.parquet import DamagedParquet, TextWriter, read_batches, read_metadata
-from synthvlm_ui.store.paths import WorkspacePaths
+from synthvlm_ui.store.paths import WorkspacePaths, file_stamp
 
 OnDuplicate = Literal["skip", "replace", "error"]
 BATCH_ROWS = 65536
@@ -73,6 +73,22 @@ class CaptionStore:
     def count(self, dataset: str) -> int:
         """How many captions the dataset has. Raises: UnknownName, CorruptData."""
         return sum(_imported(path) for path in self._known_files(dataset))
+
+    def texts(self, dataset: str) -> tuple[list[str], list[str]]:
+        """Ids and captions alone, in the order of ``load`` and with a tenth of its memory. Raises: as ``load``."""
+        captions: dict[str, str] = {}
+        for path in self._known_files(dataset):
+            try:
+                for ids, texts in read_batches(path, ("id", "caption")):
+                    captions.update(zip((one or "" for one in ids), (text or "" for text in texts), strict=True))
+            except DamagedParquet as error:
+                raise _corrupt(path, error) from error
+        return list(captions), list(captions.values())
+
+    def stamp(self, dataset: str) -> str:
+        """What changes whenever a caption is added or replaced. Raises: UnknownName."""
+        files = [(path.name, file_stamp(path.stat())) for path in self._known_files(dataset)]
+        return short_hash("captions", dataset, files)
 
     def load(self, dataset: str) -> list[Caption]:
         """Every caption of the dataset in the order of first import. Raises: UnknownName, CorruptData."""

@@ -23,7 +23,7 @@ from synthvlm_ui.store.events import VERDICT_VALUES, Event, EventKind
 from synthvlm_ui.store.registry import ShardRegistry
 
 _COLUMNS = "id, at, actor, kind, payload, verdict, target, ordinals"
-FREE_KINDS = ("selection", "note", "view")
+FREE_KINDS = ("selection", "note", "view", "caption_verdict")
 
 # The actor's latest verdict whose last undo, if any, was followed by a redo.
 _UNDOABLE = """

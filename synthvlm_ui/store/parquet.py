@@ -79,6 +79,32 @@ def read_columns(path: Path) -> tuple[dict[str, NDArray[Any]], Metadata]:
         raise _damaged(error) from error
 
 
+def write_table(file: BinaryIO, texts: Mapping[str, Sequence[str | None]], columns: Mapping[str, NDArray[Any]],
+                metadata: Metadata) -> None:
+    """Writes any text and numeric columns side by side. Shapes: all (N,). Raises: ValueError for what is no text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({**{name: pa.array(list(values), pa.string()) for name, values in texts.items()},
+                      **{name: pa.array(values) for name, values in columns.items()}})
+    pq.write_table(table.replace_schema_metadata(metadata), file, compression=COMPRESSION)
+
+
+def read_table(path: Path) -> tuple[dict[str, list[str | None]], dict[str, NDArray[Any]], Metadata]:
+    """What ``write_table`` wrote: text columns, numeric columns, metadata. Raises: DamagedParquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
+        texts = {name for name in table.column_names if pa.types.is_string(table.schema.field(name).type)}
+        return ({name: table.column(name).to_pylist() for name in texts},
+                {name: table.column(name).to_numpy() for name in table.column_names if name not in texts},
+                _text(table.schema.metadata))
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        raise _damaged(error) from error
+
+
 def read_batches(path: Path, names: Sequence[str],
                  where: tuple[str, str] | None = None) -> Iterator[list[list[str | None]]]:
     """Some text columns by batches; with ``where`` only rows of that column and value. Raises: DamagedParquet."""

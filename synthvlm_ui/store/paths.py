@@ -10,8 +10,8 @@ from synthvlm_ui.errors import WorkspaceError
 from synthvlm_ui.store.names import checked_name
 
 FORMAT_FILE = "workspace.json"
-FOLDERS = ("captions", "shards", "thumbnails", "scores", "embeddings", "selections", "exports", "jobs", "snapshot",
-           "temp")
+FOLDERS = ("captions", "curation", "shards", "thumbnails", "scores", "embeddings", "selections", "exports", "jobs",
+           "snapshot", "temp")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class WorkspacePaths:
     @property
     def captions(self) -> Path:
         return self.root / "captions"
+
+    @property
+    def curation(self) -> Path:
+        return self.root / "curation"
 
     @property
     def shards(self) -> Path:
@@ -75,6 +79,9 @@ class WorkspacePaths:
 
     def caption_folder(self, dataset: str) -> Path:
         return self.captions / checked_name("dataset", dataset)
+
+    def curation_folder(self, dataset: str) -> Path:
+        return self.curation / checked_name("dataset", dataset)
 
     def shard(self, dataset: str, shard: str) -> Path:
         return self.shards / checked_name("dataset", dataset) / f"{checked_name('shard', shard)}.tar"

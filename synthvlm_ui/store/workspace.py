@@ -12,6 +12,7 @@ from types import TracebackType
 
 from synthvlm_ui.errors import WorkspaceError
 from synthvlm_ui.store.atomic import os_errors, sweep, write_bytes
+from synthvlm_ui.store.caption_curation import CaptionCurationStore
 from synthvlm_ui.store.captions import CaptionStore
 from synthvlm_ui.store.columns import CandidateColumns
 from synthvlm_ui.store.journal import Journal
@@ -34,6 +35,7 @@ class Workspace:
     def __init__(self, paths: WorkspacePaths) -> None:
         self.paths = paths
         self.captions = CaptionStore(paths)
+        self.caption_curation = CaptionCurationStore(paths)
         self.shards = ShardStore(paths)
         self.scores = ScoreStore(paths)
         self.journal = Journal(paths.journal, read_only=paths.read_only)

@@ -86,7 +86,6 @@ def test_a_line_that_does_not_parse_is_one_line_on_stderr_and_one_object(
 
 @pytest.mark.parametrize("line", [
     ["captions", "write", "--dataset", "d", "--count", "3"],
-    ["captions", "curate", "--dataset", "d"],
     ["generate", "--dataset", "d", "--executor", "ray"],
     ["select", "--dataset", "d", "--name", "s", "--per-cluster", "3"],
     ["diversity", "--datasets", "a,b"],
