@@ -1,4 +1,4 @@
-"""``export`` and ``validate``: a selection as files that a training program reads."""
+"""``export``, ``validate`` and ``push``: a selection as files that a training program reads, here or on the Hub."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def add_to(commands: Commands) -> None:
     parser = commands.add("validate", _validate, "check exported files and count what is wrong", needs="any")
     parser.add_argument("path", type=Path, metavar="PATH")
     parser.add_argument("--format", required=True, metavar="FORMAT", help="format to check against")
+
+
+    parser = commands.add("push", _push, "send an export to the Hugging Face Hub as a dataset", needs="any")
+    parser.add_argument("path", type=Path, metavar="DIR")
+    parser.add_argument("--repo", required=True, metavar="USER/NAME")
+    parser.add_argument("--private", action="store_true", help="make the dataset private when it is new")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
 
 
 def _add_layout(parser: Parser) -> None:
@@ -63,6 +70,14 @@ def _export(options: argparse.Namespace, studio: Studio, output: Output) -> None
     output.result(outcome, [
         f"wrote {outcome['written']} pairs to {outcome['out']}", f"manifest sha256 {outcome['manifest_sha256']}"
     ])
+
+
+def _push(options: argparse.Namespace, studio: Studio, output: Output) -> None:
+    """The token is that of HF_TOKEN or of a stored login: a token on a command line would stay in its history."""
+    outcome = studio.exports.push(options.path, options.repo, private=options.private, dry_run=options.dry_run)
+    size = f"{outcome['files']} files, {outcome['bytes'] / 2**20:.1f} MiB"
+    said = f"would send {size} to {options.repo}" if options.dry_run else f"sent {size} to {outcome['url']}"
+    output.result(outcome, [said, *([*outcome["listing"]] if options.dry_run else [])])
 
 
 def _validate(options: argparse.Namespace, studio: Studio, output: Output) -> int:

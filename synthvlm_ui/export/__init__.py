@@ -3,6 +3,7 @@
 from synthvlm_ui.export.checking import ValidationReport
 from synthvlm_ui.export.exporting import export, export_llava, formats
 from synthvlm_ui.export.items import ExportItem, ExportOptions, ExportReport, ImageFormat
+from synthvlm_ui.export.push import Push, plan_push, push
 from synthvlm_ui.export.staging import check_out
 from synthvlm_ui.export.validate import validate
 
@@ -11,10 +12,13 @@ __all__ = [
     "ExportOptions",
     "ExportReport",
     "ImageFormat",
+    "Push",
     "ValidationReport",
     "check_out",
     "export",
     "export_llava",
     "formats",
+    "plan_push",
+    "push",
     "validate",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from synthvlm_ui.backends import list_generators
 from synthvlm_ui.errors import EmptyInput, UnknownName, WorkspaceError
-from synthvlm_ui.export import ExportItem, ExportOptions, check_out, export, formats, validate
+from synthvlm_ui.export import ExportItem, ExportOptions, check_out, export, formats, plan_push, push, validate
 from synthvlm_ui.records import Selection
 from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.job_desk import JobDesk
@@ -79,6 +79,20 @@ class ExportDesk:
         self._check_format(format_name)
         report = validate(Path(path), format_name)
         return {"ok": report.ok, "errors": list(report.errors), "warnings": list(report.warnings)}
+
+    def push(self, path: Path | str, repo_id: str, *, private: bool = False, dry_run: bool = False,
+             token: str | None = None) -> dict[str, Any]:
+        """Sends an export to the Hub as a dataset, or says what would be sent.
+
+        Raises: UnreadableFile, BadSetting, ModelUnavailable (no network), UserError (no login).
+        """
+        planned = plan_push(path, repo_id, private=private)
+        return planned.to_json(dry_run=dry_run, url=None if dry_run else push(planned, token=token))
+
+    def push_command(self, path: str, repo_id: str, private: bool, dry_run: bool) -> str:
+        """The line that does the same; a token never stands in it."""
+        words = ["push", path or "DIR", "--repo", repo_id or "USER/NAME"]
+        return command_line(self._workspace.root, words + ["--private"] * private + ["--dry-run"] * dry_run)
 
     def command(self, request: ExportRequest) -> str:
         """The line that does the same."""

@@ -29,6 +29,7 @@ def build(api: Api) -> None:
                 "run": gradio.Button("Export", variant="primary", interactive=not api.read_only),
                 "validate": gradio.Button("Validate an export", variant="secondary"),
             }
+            parts |= _hub(gradio, api)
             command = command_line(api.studio.exports.command(ExportRequest("", parts["format"].value)))
         with gradio.Column(scale=3, min_width=320):
             done = report("synth-export-report")
@@ -72,6 +73,19 @@ def _layout(gradio: Any) -> dict[str, Any]:
     return dict(zip(_LAYOUT, fields, strict=True))
 
 
+def _hub(gradio: Any, api: Api) -> dict[str, Any]:
+    with gradio.Accordion("Send it to the Hugging Face Hub", open=False):
+        return {
+            "repo": gradio.Textbox("", label="Dataset", placeholder="USER/NAME"),
+            "private": gradio.Checkbox(True, label="Private, when it is new"),
+            "token": gradio.Textbox("", label="Token with write access", type="password",
+                                    placeholder="empty: the login of this machine",
+                                    info="Used for this push only; it is not stored."),
+            "look": gradio.Button("Show what would be sent", variant="secondary"),
+            "push": gradio.Button("Send", variant="secondary", interactive=not api.read_only),
+        }
+
+
 def _wire(api: Api, tab: Any, parts: dict[str, Any], shown: tuple[Any, Any, Any]) -> None:
     gradio = import_gradio()
     done, checked, command = shown
@@ -90,6 +104,10 @@ def _wire(api: Api, tab: Any, parts: dict[str, Any], shown: tuple[Any, Any, Any]
     parts["run"].click(lambda *values: told(lambda: _export(api, values)), fields, done,
                        show_progress_on=done, **quiet).success(
         lambda: "", None, checked, **listed)
+    sent = [*fields, parts["repo"], parts["private"], parts["token"]]
+    for name, dry_run in (("look", True), ("push", False)):
+        parts[name].click(lambda *values, dry=dry_run: told(lambda: _push(api, values, dry)), sent, checked,
+                          show_progress_on=checked, **quiet)
     parts["validate"].click(lambda *values: told(lambda: _validate(api, values)), fields, checked,
                             show_progress_on=checked, **quiet)
 
@@ -118,6 +136,19 @@ def _export(api: Api, values: tuple[Any, ...]) -> dict[str, Any]:
     job_id = api.change(lambda: api.studio.exports.start(request))
     job = api.studio.jobs.follow(job_id, lambda now: None)
     return dict(job["result"])
+
+
+def _push(api: Api, values: tuple[Any, ...], dry_run: bool) -> dict[str, Any]:
+    *form, repo, private, token = values
+    request = request_of(tuple(form))
+    if not request.out and not request.selection:
+        raise EmptyInput("there is nothing to send", fix="Choose a selection or name a directory.")
+
+    def send() -> dict[str, Any]:
+        return dict(api.studio.exports.push(_directory(api, request), repo.strip(), private=bool(private),
+                                            dry_run=dry_run, token=token.strip() or None))
+
+    return send() if dry_run else dict(api.change(send))
 
 
 def _validate(api: Api, values: tuple[Any, ...]) -> dict[str, Any]:

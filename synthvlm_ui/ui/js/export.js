@@ -15,7 +15,8 @@ class ExportReport extends SynthElement {
     this.hidden = !text;
     if (!text) return;
     const result = JSON.parse(text);
-    this.replaceChildren(result.error ? refusal(result.error) : "written" in result ? written(result) : validated(result));
+    this.replaceChildren(result.error ? refusal(result.error)
+      : "written" in result ? written(result) : "repo_id" in result ? pushed(result) : validated(result));
   }
 }
 
@@ -26,6 +27,17 @@ function written(result) {
     el("dl", { class: "s-facts" },
       el("dt", { text: "Directory" }), el("dd", { class: "s-mono", text: result.out }),
       el("dt", { text: "Manifest SHA-256" }), el("dd", { class: "s-mono", text: result.manifest_sha256 })));
+}
+
+function pushed(result) {
+  const size = `${plural(result.files, "file")}, ${(result.bytes / 2 ** 20).toFixed(1)} MiB`;
+  const more = result.files - result.listing.length;
+  return el("section", { class: "s-card s-result-card" },
+    el("p", { class: "s-result" }, el("span", { class: "s-mark s-keep", text: result.dry_run ? "…" : "✓" }),
+      el("span", { text: result.dry_run ? `${size} would be sent to ${result.repo_id}` : `${size} sent` })),
+    result.url ? el("p", { class: "s-mono", text: result.url }) : null,
+    el("ul", { class: "s-lines" }, result.listing.map((name) => el("li", { text: name })),
+      more > 0 ? el("li", { text: `and ${count(more)} more` }) : null));
 }
 
 function validated(result) {
