@@ -62,6 +62,10 @@ class OpenClipEmbedder:
             "context_tokens": self._context,
         })
 
+    def image_tower(self) -> tuple[Any, tuple[float, ...], tuple[float, ...], int]:
+        """The network that reads images, and the mean, standard deviation and side in px of what it reads."""
+        return self._model.visual, self._preprocess.mean, self._preprocess.std, self._preprocess.side_px
+
     def embed_images(self, images: Sequence[UInt8Image]) -> FloatMatrix:
         """Shapes: N arrays (height, width, 3) uint8 to (N, D) float32, rows of norm 1. Raises: OutOfMemory."""
         return self._in_batches(images, self._encode_images)

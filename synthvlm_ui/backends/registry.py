@@ -138,6 +138,18 @@ def create_embedder(name: str, device: str = "auto") -> Embedder:
                                            device=choose_device(device)))
 
 
+def open_image_tower(name: str, device: str = "cpu") -> tuple[Any, tuple[float, ...], tuple[float, ...], int]:
+    """The image network of an embedder in float32, with the mean, standard deviation and side in px of its input.
+
+    Raises: UnknownName, ModelUnavailable, BadSetting.
+    """
+    require_embedder(name)
+    entry = EMBEDDERS.get(name) or _custom_embedder(name)
+    tower: tuple[Any, tuple[float, ...], tuple[float, ...], int] = _open(OPEN_CLIP)(
+        name, directory=entry.directory, hub_id=entry.hub_id, device=device, precision="fp32").image_tower()
+    return tower
+
+
 def require_writer(name: str) -> str:
     """Makes sure, within seconds, that this writer can be had, and returns its full name: see ``full_writer_name``.
 

@@ -18,7 +18,7 @@ from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.errors import BadSetting, GenerationFailed
 from synthvlm_ui.models import storage
-from synthvlm_ui.models.language import load_language_model
+from synthvlm_ui.models.language import REFERENCE, load_language_model
 from synthvlm_ui.models.sampler import SamplerSettings, sample
 from synthvlm_ui.protocols import TokenMatrix, UInt8Image
 from synthvlm_ui.records import GenerationRequest, GeneratorInfo
@@ -41,9 +41,9 @@ class VqTokenGenerator:
     def __init__(self, directory: Path = MINIATURE, device: str = "cpu", name: str = "miniature") -> None:
         torchvision_ops.ensure_importable()
         self.device = device
-        self._language = load_language_model(directory / "lm", device)
-        self._tokenizer = storage.load_tokenizer(directory / "vq").to(device)
+        self._tokenizer = storage.load_image_tokenizer(directory / "vq").to(device)
         self._network = storage.load_generator(directory / "generator").to(device)
+        self._language = load_language_model(directory / "lm", device, self._network.config.text_length)
         side, grid = self._tokenizer.config.side, self._tokenizer.config.grid
         self.info = GeneratorInfo(
             name=name,
@@ -127,5 +127,7 @@ def _revision(directory: Path) -> str:
     """16 hex digits over the bytes of all weights: pictures are only repeatable with the same ones."""
     total = hashlib.sha256()
     for part in ("lm", "vq", "generator"):
-        total.update((directory / part / storage.WEIGHTS).read_bytes())
+        weights = directory / part / storage.WEIGHTS
+        # A large language model stays where it is; its part then only says where that is.
+        total.update((weights if weights.is_file() else directory / part / REFERENCE).read_bytes())
     return total.hexdigest()[:16]

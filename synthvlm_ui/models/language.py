@@ -5,6 +5,7 @@ One model has both roles, as in Synth2. Knows nothing about pictures or training
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from synthvlm_ui.errors import ModelUnavailable
+
+REFERENCE = "reference.json"
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,8 @@ class LanguageModel:
 def load_language_model(directory: Path, device: str = "cpu", length: int = 28) -> LanguageModel:
     """Read a language model saved by transformers, from a local directory only; texts are `length` tokens.
 
+    Where `REFERENCE` lies in the directory, the model is in the one that it names (a large one is not copied).
+
     transformers imports torchvision; where that needs help, the caller gives it first.
 
     Raises:
@@ -144,9 +149,17 @@ def load_language_model(directory: Path, device: str = "cpu", length: int = 28) 
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    directory = _followed(directory)
     try:
         network: Any = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     except (OSError, ValueError) as error:
         raise ModelUnavailable("no language model here", where=str(directory)) from error
     return LanguageModel(network.to(device), tokenizer, length)
+
+
+def _followed(directory: Path) -> Path:
+    try:
+        return Path(json.loads((directory / REFERENCE).read_text(encoding="utf-8"))["directory"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return directory

@@ -1,0 +1,24 @@
+"""The training room: recipes that train on pairs of the user's own, resumable at every step.
+
+Knows no store, no command line and no job: it is given pairs by number, a folder to write to, and a watcher that it
+reports to and that may tell it to stop. Opening this door imports no torch; ``training.recipes`` does.
+"""
+
+from synthvlm_ui.training.pairs import Mixture, Pairs, Source
+from synthvlm_ui.training.presets import PRESETS, RECIPES, Preset, configurations, preset_of
+from synthvlm_ui.training.request import Outcome, TrainRequest
+from synthvlm_ui.training.run_directory import RunDirectory
+
+__all__ = [
+    "PRESETS",
+    "RECIPES",
+    "Mixture",
+    "Outcome",
+    "Pairs",
+    "Preset",
+    "RunDirectory",
+    "Source",
+    "TrainRequest",
+    "configurations",
+    "preset_of",
+]
