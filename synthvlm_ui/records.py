@@ -185,7 +185,8 @@ class SelectionRule:
     """What to keep, as written by the user: resolved against columns by ``selection``; human verdicts override it.
 
     ``clip_scale`` and ``ssim_weight`` (lambda) define combined = clip_scale * clip_cosine + ssim_weight * ssim.
-    At most one of top_k and keep_ratio. Ties are broken by candidate id.
+    At most one of top_k and keep_ratio. Ties are broken by candidate id. ``dataset`` is a name, several with commas, or
+    "*" for all. ``near_duplicates`` is None, "phash", "embedding" or "both"; ``drop_duplicates`` means "phash".
     """
 
     dataset: str
@@ -206,6 +207,10 @@ class SelectionRule:
     random: bool = False
     seed: int = 0
     verdicts: bool = True
+    skip_top: int | None = None
+    near_duplicates: str | None = None
+    duplicate_bits: int = 4
+    duplicate_cosine: float = 0.95
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,29 +1,70 @@
 """Selection: which candidates a rule keeps, as pure functions on columns. Scoring writes numbers, selection decides."""
 
-from synthvlm_ui.selection.columns import Columns, id_rank
+from synthvlm_ui.selection.agreement import Judged, judge, wilson
+from synthvlm_ui.selection.checks import NEAR_DUPLICATES, check_rule, near_duplicates_of
+from synthvlm_ui.selection.columns import Coded, Columns, LazyColumns, Matcher, captions_in, id_rank, leaving_out
 from synthvlm_ui.selection.duplicates import DUPLICATE_RADIUS_BITS, near_pairs
 from synthvlm_ui.selection.expressions import parse, unparse
-from synthvlm_ui.selection.histograms import Binning, histogram
-from synthvlm_ui.selection.presets import PRESETS, preset
-from synthvlm_ui.selection.ranking import combined_score, variance_share
-from synthvlm_ui.selection.rules import Resolved, Yield, check_rule, resolve, yield_of
+from synthvlm_ui.selection.histograms import Binning, JointBinning, histogram
+from synthvlm_ui.selection.near_vectors import near_vector_pairs
+from synthvlm_ui.selection.presets import PRESETS, preset, ssim_column
+from synthvlm_ui.selection.ranking import combined_score, keys_of, random_keys, variance_share
+from synthvlm_ui.selection.rules import (
+    Choice,
+    Resolved,
+    Scored,
+    Yield,
+    choose,
+    overridden,
+    resolve,
+    scored,
+    scoring_of,
+    thresholds_of,
+    yield_of,
+)
+from synthvlm_ui.selection.statistics import correlations, percentile_of, value_at
 
 __all__ = [
     "DUPLICATE_RADIUS_BITS",
+    "NEAR_DUPLICATES",
     "PRESETS",
     "Binning",
+    "Choice",
+    "Coded",
     "Columns",
+    "JointBinning",
+    "Judged",
+    "LazyColumns",
+    "Matcher",
     "Resolved",
+    "Scored",
     "Yield",
+    "captions_in",
     "check_rule",
+    "choose",
     "combined_score",
+    "correlations",
     "histogram",
     "id_rank",
+    "judge",
+    "keys_of",
+    "leaving_out",
+    "near_duplicates_of",
     "near_pairs",
+    "near_vector_pairs",
+    "overridden",
     "parse",
+    "percentile_of",
     "preset",
+    "random_keys",
     "resolve",
+    "scored",
+    "scoring_of",
+    "ssim_column",
+    "thresholds_of",
     "unparse",
+    "value_at",
     "variance_share",
+    "wilson",
     "yield_of",
 ]

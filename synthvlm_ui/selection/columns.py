@@ -6,8 +6,8 @@ Knows no rule. A column is an (N,) array; N is the number of candidates of one d
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,89 @@ from synthvlm_ui.errors import BadSetting, CorruptData
 
 Columns = Mapping[str, NDArray[Any]]
 # What fills a column, for the message when it is missing.
-_SOURCES = {"clip_cosine": "clip", "ssim": "ssim", "ssim_tiled": "ssim-tiled", "guard": "guards", "phash": "guards"}
+_SOURCES = {"clip_cosine": "clip", "ssim": "ssim", "ssim_tiled": "ssim-tiled", "guard": "guards", "phash": "guards",
+            "embedding": "clip"}
+
+
+@runtime_checkable
+class Matcher(Protocol):
+    """A column that a filter compares as a whole, such as the words of captions or the names of datasets."""
+
+    def __len__(self) -> int: ...
+
+    def check(self, operator: str, value: float | str) -> None:
+        """Raises BadSetting when such a comparison means nothing."""
+
+    def matching(self, operator: str, value: float | str) -> NDArray[np.bool_]:
+        """The rows for which the comparison holds, (N,) bool."""
+
+
+class Coded:
+    """A column of names kept as codes: ``names[code]``, a code outside them is no name. Compares with == and !=."""
+
+    def __init__(self, codes: NDArray[np.integer], names: list[str], what: str) -> None:
+        self._codes, self._names, self._what = codes, names, what
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def check(self, operator: str, value: float | str) -> None:
+        """Raises: BadSetting, also for a name that no row could have."""
+        if operator not in ("==", "!=") or not isinstance(value, str):
+            raise BadSetting(f"{self._what} can only be compared by == or != with a name in quotes", where="where",
+                             fix=f'Write it like: {self._what} == "{(self._names or ["NAME"])[0]}".')
+        if value not in self._names:
+            known = ", ".join(self._names[:12]) or "none"
+            raise BadSetting(f"there is no {self._what} {value!r}", where="where", fix=f"There are: {known}.")
+
+    def matching(self, operator: str, value: float | str) -> NDArray[np.bool_]:
+        """Raises: BadSetting."""
+        self.check(operator, value)
+        holds: NDArray[np.bool_] = self._codes == self._names.index(str(value))
+        return holds if operator == "==" else ~holds
+
+
+class LazyColumns(Mapping[str, Any]):
+    """Columns of one size, each made when it is first asked for and then kept.
+
+    Threads may ask at once; at worst a column is made twice.
+    """
+
+    def __init__(self, size: int, makers: Mapping[str, Callable[[], Any]]) -> None:
+        self.size, self._makers = size, dict(makers)
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
+
+    def with_columns(self, **makers: Callable[[], Any]) -> LazyColumns:
+        """The same columns, those already made included, and some more or other ones."""
+        more = LazyColumns(self.size, {**self._makers, **makers})
+        more._made = {name: made for name, made in self._made.items() if name not in makers}
+        return more
+
+    def without(self, name: str) -> LazyColumns:
+        """The same columns but one."""
+        fewer = LazyColumns(self.size, {key: maker for key, maker in self._makers.items() if key != name})
+        fewer._made = {key: made for key, made in self._made.items() if key != name}
+        return fewer
 
 
 def size_of(columns: Columns) -> int:
     """N. Raises: CorruptData when the columns differ in length."""
+    if isinstance(columns, LazyColumns):
+        return columns.size
     sizes = {len(column) for column in columns.values()}
     if len(sizes) > 1:
         lengths = ", ".join(f"{name} {len(column)}" for name, column in sorted(columns.items()))
@@ -51,6 +129,13 @@ def id_rank(candidate_ids: NDArray[np.bytes_]) -> NDArray[np.uint32]:
     rank = np.empty(len(order), np.uint32)
     rank[order] = np.arange(len(order), dtype=np.uint32)
     return rank
+
+
+def leaving_out(columns: Columns, name: str) -> Columns:
+    """The columns but one, without making any."""
+    if isinstance(columns, LazyColumns):
+        return columns.without(name)
+    return {key: column for key, column in columns.items() if key != name}
 
 
 def rank_of(columns: Columns) -> NDArray[np.uint32]:

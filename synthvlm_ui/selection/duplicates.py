@@ -1,6 +1,7 @@
-"""Near duplicates by perceptual hash, and caps per group: who stays when several are alike.
+"""Near duplicates by perceptual hash or embedding, and caps per group: who stays when several are alike.
 
-Knows no score: the keys of ``ranking`` say who is better. Everything is exact, nothing is sampled.
+Knows no score: the keys of ``ranking`` say who is better. Hashes are compared exactly, however many there are;
+embeddings as ``near_vectors`` says.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from synthvlm_ui.selection.near_vectors import near_vector_pairs
 from synthvlm_ui.selection.ranking import best_first
 
 _Keys = NDArray[np.uint64]
@@ -35,6 +37,17 @@ def without_duplicates(hashes: NDArray[np.uint64], keys: _Keys, forced: NDArray[
     stays = np.zeros(len(rows), bool)
     stays[first] = True
     stays[:forced_count] = True
+    _drop_worse(stays, better, worse, forced_count)
+    return np.sort(rows[stays])
+
+
+def without_similar(vectors: NDArray[np.floating], keys: _Keys, forced: NDArray[np.bool_], rows: _Rows,
+                    cosine: float) -> _Rows:
+    """As ``without_duplicates``, for embeddings whose cosine is at least this. Shapes: vectors (N, D)."""
+    rows = best_first(keys, rows, forced)
+    better, worse = near_vector_pairs(vectors[rows], cosine)
+    forced_count = int(forced[rows].sum())
+    stays = np.ones(len(rows), bool)
     _drop_worse(stays, better, worse, forced_count)
     return np.sort(rows[stays])
 

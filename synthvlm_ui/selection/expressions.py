@@ -1,6 +1,7 @@
 """The filter language of ``where``: comparisons of columns with constants, joined by and, or, not.
 
     clip_cosine >= 0.3 and not (ssim < 0.7 or 0 < guard) and verdict == keep
+    tokens > 77 or caption contains "red cat" and dataset == "pilot" and not selection == "best"
 
 Nothing is ever given to ``eval``. Logic has three values, as in SQL: what concerns a NaN is unknown, and a row passes
 only where the whole is true, so neither ``x < 1`` nor ``not x < 1`` nor ``x != 1`` lets a NaN through.
@@ -18,6 +19,7 @@ from synthvlm_ui.errors import BadSetting
 MAX_CHARACTERS = 10_000
 MAX_DEPTH = 50
 WORDS: Mapping[str, float] = {"keep": 1.0, "reject": -1.0, "clear": 0.0, "undecided": 0.0, "true": 1.0, "false": 0.0}
+CONTAINS = "contains"
 OPERATORS = ("<=", ">=", "==", "!=", "<", ">", "=")
 
 _TOKEN = re.compile(r"""\s*(?:
@@ -149,8 +151,8 @@ class _Parser:
 
     def comparison(self) -> Expression:
         terms, operators = [self.term()], []
-        while self.kind == "sign" and self.token in OPERATORS:
-            operators.append("==" if self.token == "=" else self.token)
+        while self._at_operator():
+            operators.append({"=": "=="}.get(self.token, self.token.lower()))
             self.advance()
             terms.append(self.term())
         if not operators:
@@ -161,6 +163,9 @@ class _Parser:
             raise self.wrong("a comparison without a column")
         return Comparison(tuple(terms), tuple(operators))
 
+    def _at_operator(self) -> bool:
+        return self.kind == "sign" and self.token in OPERATORS or self.kind == "word" and self.token.lower() == CONTAINS
+
     def term(self) -> Term:
         kind, token = self.kind, self.token
         if kind == "number":
@@ -169,7 +174,7 @@ class _Parser:
         if kind == "text":
             self.advance()
             return Constant(token[1:-1])
-        if kind == "word" and token.lower() not in ("and", "or", "not"):
+        if kind == "word" and token.lower() not in ("and", "or", "not", CONTAINS):
             self.advance()
             return Constant(WORDS[token.lower()]) if token.lower() in WORDS else Column(token)
         raise self.wrong(f"{token!r} stands where a column or number is expected" if kind else "ends too early")
