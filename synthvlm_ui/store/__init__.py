@@ -6,6 +6,7 @@ Knows nothing of models, of rules, or of how anything is shown.
 from synthvlm_ui.store.caption_curation import CaptionCurationStore, CaptionDecision
 from synthvlm_ui.store.captions import AddedCaptions, CaptionStore
 from synthvlm_ui.store.columns import CandidateColumns
+from synthvlm_ui.store.embedding_table import Embeddings
 from synthvlm_ui.store.events import Event, EventKind
 from synthvlm_ui.store.index import Problem
 from synthvlm_ui.store.journal import Journal
@@ -16,7 +17,7 @@ from synthvlm_ui.store.shards import ShardMember, ShardStore
 from synthvlm_ui.store.workspace import Workspace
 
 __all__ = [
-    "AddedCaptions", "CandidateColumns", "CaptionCurationStore", "CaptionDecision", "CaptionStore", "Event",
-    "EventKind", "Journal", "Problem", "ScoreStore", "SelectionStore", "ShardMember", "ShardScores", "ShardStore",
-    "Workspace", "WorkspacePaths",
+    "AddedCaptions", "CandidateColumns", "CaptionCurationStore", "CaptionDecision", "CaptionStore", "Embeddings",
+    "Event", "EventKind", "Journal", "Problem", "ScoreStore", "SelectionStore", "ShardMember", "ShardScores",
+    "ShardStore", "Workspace", "WorkspacePaths",
 ]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from synthvlm_ui.errors import BadSetting, CorruptData, DiskFull, UnknownName, WorkspaceError
 from synthvlm_ui.records import REAL, Candidate, ScorerInfo
+from synthvlm_ui.store.embedding_table import Embeddings, EmbeddingTable
 from synthvlm_ui.store.index import Index, Problem
 from synthvlm_ui.store.indexer import Indexer
 from synthvlm_ui.store.journal import Journal
@@ -33,15 +34,17 @@ READ_ATTEMPTS = 4
 class CandidateColumns:
     """Every candidate of a workspace as one row of numpy columns, all of length ``n`` and indexed by ordinal.
 
-    Columns are live views: take them anew after ``version`` has changed, and never write to them. Threads may read
-    while another refreshes: a column taken later is never shorter than one taken before.
+    Columns are live views: take them anew after ``version`` has changed, and never write to them. ``facts_version``
+    changes only when something else than verdicts has. Threads may read while another refreshes: a column taken later
+    is never shorter than one taken before.
     """
 
     def __init__(self, paths: WorkspacePaths, journal: Journal) -> None:
         self._paths, self._journal = paths, journal
         self._shards = ShardStore(paths)
-        self._lock = threading.RLock()
-        self.version = 0
+        self._lock, self._embedding_lock = threading.RLock(), threading.Lock()
+        self._embedding_table = EmbeddingTable(paths)
+        self.version = self.facts_version = 0
         index = Index.load(paths.snapshot, journal.id, self._bitmap)
         if index is not None and (index.registered > journal.registry.total() or index.last_event > journal.last_id()):
             index = None  # The journal is an older copy of the one that the snapshot was made with.
@@ -65,11 +68,13 @@ class CandidateColumns:
         Cheap enough to call twice a second; ``events_only`` looks at the journal alone. Raises: CorruptData.
         """
         with self._lock:
-            changed = False
+            changed = facts = False
             if self._index.registered < self._index.rows.n and self._indexer.outgrown():
                 self._use(Index(VerdictLedger(self._bitmap)))
-                changed = True
+                changed = facts = True
             changed = self._indexer.refresh(events_only=events_only) or changed
+            if facts or self._indexer.facts_changed:
+                self.facts_version += 1
             if changed:
                 self.version += 1
             if self._index.unsaved > max(SAVE_AFTER, len(self._index.shards.names) // 20):
@@ -82,6 +87,7 @@ class CandidateColumns:
             self._use(Index(VerdictLedger(self._bitmap)))
             self._indexer.refresh()
             self.version += 1
+            self.facts_version += 1
             self._save_if_possible()
 
     def save_snapshot(self) -> None:
@@ -164,6 +170,19 @@ class CandidateColumns:
         return self._index.rows["repeat"]
 
     @property
+    def width_px(self) -> NDArray[np.uint16]:
+        return self._index.rows["width_px"]
+
+    @property
+    def height_px(self) -> NDArray[np.uint16]:
+        return self._index.rows["height_px"]
+
+    @property
+    def last_event(self) -> int:
+        """The id of the newest event that the verdicts take into account."""
+        return self._index.last_event
+
+    @property
     def verdict(self) -> NDArray[np.int8]:
         """+1 keep, -1 reject, 0 undecided."""
         return self._index.rows["verdict"]
@@ -193,7 +212,10 @@ class CandidateColumns:
         return sorted(self._index.scores.active_columns())
 
     def score(self, name: str) -> NDArray[np.float32]:
-        """One score column of the active keys, NaN where there is none. Raises: UnknownName."""
+        """One score column of the active keys, NaN where there is none; 64-bit hashes as uint64, 0 where there is none.
+
+        Raises: UnknownName.
+        """
         columns = self._index.scores.active_columns()
         if name not in columns:
             raise UnknownName.of("score", name, sorted(columns))
@@ -217,6 +239,7 @@ class CandidateColumns:
         with self._lock:
             self._index.scores.use(name, key)
             self.version += 1
+            self.facts_version += 1
 
     # -- single rows
 
@@ -247,7 +270,12 @@ class CandidateColumns:
 
     def candidate(self, ordinal: int) -> Candidate:
         """Every fact of a candidate, from its shard. Raises: CorruptData when that cannot be read, BadSetting."""
-        return Candidate.from_json(json.loads(self._read(ordinal, "json")))
+        return Candidate.from_json(self.facts(ordinal))
+
+    def facts(self, ordinal: int) -> dict[str, Any]:
+        """The same as parsed JSON. Raises: as ``candidate``."""
+        found: dict[str, Any] = json.loads(self._read(ordinal, "json"))
+        return found
 
     def image(self, ordinal: int) -> tuple[bytes, str]:
         """The encoded image and its media type. Raises: CorruptData, UnknownName when it has none, BadSetting."""
@@ -259,11 +287,24 @@ class CandidateColumns:
         """The thumbnail as WebP. Raises: CorruptData, UnknownName when it has none, BadSetting."""
         return self._read(ordinal, "thumbnail")
 
+    def acts_on(self, ordinal: int) -> list[tuple[int, bool]]:
+        """The id of every verdict ever given on a row, oldest first, and whether it counts (was not undone)."""
+        with self._lock:
+            return self._index.ledger.acts_on(self._checked(ordinal))
+
     def scores_of(self, ordinal: int) -> list[tuple[ScorerInfo, dict[str, float]]]:
         """What each scorer key says of a candidate, with the settings its numbers depend on; NaN for nothing."""
         self._checked(ordinal)
         return [(scores.scorer, {name: float(column.view[ordinal]) for name, column in scores.columns.items()})
                 for _, scores in sorted(self._index.scores.keys.items())]
+
+    def embeddings(self, key: str) -> Embeddings:
+        """The embeddings of a scorer key over all rows, put together from those of the shards; brings them up to date.
+
+        The first call for many shards takes seconds. Raises: UnknownName when there are none, DiskFull, CorruptData.
+        """
+        with self._embedding_lock:
+            return self._embedding_table.updated(self._index, key)
 
     def describe(self, ordinals: NDArray[np.integer]) -> list[dict[str, Any]]:
         """A page of rows, JSON-ready: ids, state, verdict and the scores on show (None for NaN)."""
@@ -292,6 +333,7 @@ class CandidateColumns:
                 with self._lock:
                     self._indexer.read_again(*self.shard_of(ordinal))
                     self.version += 1
+                    self.facts_version += 1
         raise CorruptData(f"the {part} of candidate {self.ids_of(np.array([ordinal]))[0]} keeps changing",
                           where="/".join(self.shard_of(ordinal)),
                           fix="Try again when the shard is no longer being written.")

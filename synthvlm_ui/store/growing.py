@@ -22,7 +22,7 @@ class GrowingArray:
     """
 
     def __init__(self, dtype: DTypeLike, fill: Any = 0, data: NDArray[Any] | None = None) -> None:
-        self._fill = fill
+        self.fill = fill
         self._data = np.zeros(0, dtype) if data is None else np.require(data, dtype, ["W"])
         self.size = len(self._data)
 
@@ -37,7 +37,7 @@ class GrowingArray:
             larger[: self.size] = self._data[: self.size]
             self._data = larger
         if size > self.size:
-            self._data[self.size : size] = self._fill
+            self._data[self.size : size] = self.fill
             self.size = size
 
     def extend(self, values: NDArray[Any]) -> None:

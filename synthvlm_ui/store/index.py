@@ -16,7 +16,7 @@ from synthvlm_ui.store.score_table import ScoreTable
 from synthvlm_ui.store.snapshot import load_snapshot, save_snapshot
 from synthvlm_ui.store.verdicts import VerdictLedger
 
-INDEX_FORMAT = 1
+INDEX_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)

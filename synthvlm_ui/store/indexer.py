@@ -22,7 +22,7 @@ from synthvlm_ui.store.paths import WorkspacePaths
 from synthvlm_ui.store.placing import keep_elsewhere, mark_absent, place
 from synthvlm_ui.store.registry import CandidateIds, Registration
 from synthvlm_ui.store.rows import DAMAGED, MISSING
-from synthvlm_ui.store.score_table import KeyScores
+from synthvlm_ui.store.score_table import HASH_TYPE, KeyScores
 from synthvlm_ui.store.scores import ScoreStore
 from synthvlm_ui.store.shards import ShardContents, ShardStore
 
@@ -42,10 +42,14 @@ class Indexer:
         self._watch, self._news = FolderWatch(index.seen), NewsReader(paths.news)
         self._looked_at_s: float | None = None
         self._changed = self._lost = False
+        self.facts_changed = False
 
     def refresh(self, *, events_only: bool = False) -> bool:
-        """Reads what is new and says whether anything was. Raises: CorruptData when the journal does not read back."""
-        self._changed = False
+        """Reads what is new and says whether anything was; ``facts_changed`` says whether that was more than verdicts.
+
+        Raises: CorruptData when the journal does not read back.
+        """
+        self._changed = self.facts_changed = False
         try:
             if not events_only:
                 self._adopt()
@@ -54,6 +58,7 @@ class Indexer:
                     self._find_shards()
                     self._find_scores()
                     self._looked_at_s = time.monotonic()
+            self.facts_changed = self._changed
             self._follow_events()
         except BaseException:
             # What was remembered as looked at may not have been read to the end.
@@ -71,7 +76,7 @@ class Indexer:
         if registrations:
             self.index.adopt(registrations)
             self.index.registered = self.index.rows.n
-            self._changed = True
+            self._changed = self.facts_changed = True
 
     def _is_look_due(self) -> bool:
         """Looking through many folders takes a fraction of a second, so that is not done each time."""
@@ -262,14 +267,15 @@ class Indexer:
             found = self._scores.read(dataset, name, key)
             if found.scorer.key != key:
                 raise CorruptData("the scores are of another scorer than their name says", where=where)
-            values = {column: found.columns[column].astype(np.float32) for column in found.scorer.columns}
+            values = {column: _in_memory(found.columns[column]) for column in found.scorer.columns}
         except (FileNotFoundError, UnknownName):
             return
         except (CorruptData, OSError, ValueError, TypeError) as error:
             self._report(where, error)
             return
         problems.pop(where, None)
-        scores = self.index.scores.ensure(found.scorer, rows.n)
+        hashes = [column for column, numbers in values.items() if numbers.dtype == HASH_TYPE]
+        scores = self.index.scores.ensure(found.scorer, rows.n, hashes)
         self.index.scores.resize(rows.n, len(self.index.shards.names))
         if scores.stamps.view[code]:
             self._clear_scores(scores, code)
@@ -278,6 +284,7 @@ class Indexer:
         ours = (ordinals >= 0) & (rows["shard_code"][ordinals] == code)
         for column, numbers in values.items():
             scores.columns[column].view[ordinals[ours]] = numbers[ours]
+        scores.place.view[ordinals[ours]] = np.flatnonzero(ours)
         scores.stamps.view[code], scores.covered.view[code] = stamp, int(ours.sum())
         scores.newest_ns = max(scores.newest_ns, _time_ns(self._paths.score_folder(dataset, name) / f"{key}.parquet"))
         self.index.unsaved += 1
@@ -292,8 +299,8 @@ class Indexer:
     def _clear_scores(self, scores: KeyScores, code: int) -> None:
         scores.stamps.view[code] = scores.covered.view[code] = 0
         ordinals = np.flatnonzero(self.index.rows["shard_code"] == code)
-        for column in scores.columns.values():
-            column.view[ordinals] = np.nan
+        for column in (*scores.columns.values(), scores.place):
+            column.view[ordinals] = column.fill
 
     def _forget_score_files(self, code: int) -> None:
         self.index.shards["score_stamp"][code] = 0
@@ -327,6 +334,11 @@ class Indexer:
         problem = Problem(where, str(error))
         self._changed = self._changed or self.index.problems.get(where) != problem
         self.index.problems[where] = problem
+
+
+def _in_memory(values: NDArray[Any]) -> NDArray[Any]:
+    """Floats as RAM holds them; 64-bit whole numbers, which float32 would round, as they are."""
+    return values if values.dtype == HASH_TYPE else values.astype(np.float32)
 
 
 def _time_ns(path: Path) -> int:

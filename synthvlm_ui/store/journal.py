@@ -115,6 +115,17 @@ class Journal:
         found = self._events("WHERE id = ?", (event_id,))
         return found[0] if found else None
 
+    def bulk_events(self) -> NDArray[np.int64]:
+        """The ids of the verdicts that a rule or a filter found the rows of."""
+        rows = self.database.rows("SELECT id FROM event WHERE kind = 'verdict' AND payload != '{}'")
+        return np.array([row[0] for row in rows], np.int64)
+
+    def latest(self, kinds: Sequence[str], limit: int) -> list[Event]:
+        """The latest events of some kinds, oldest first."""
+        marks = ", ".join("?" * len(kinds))
+        return self._events(f"WHERE id IN (SELECT id FROM event WHERE kind IN ({marks}) ORDER BY id DESC LIMIT ?)",
+                            (*kinds, limit))
+
     def last_id(self) -> int:
         """The id of the newest event, 0 when there is none."""
         return int(self.database.one("SELECT max(id) FROM event") or 0)

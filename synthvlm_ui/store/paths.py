@@ -74,6 +74,11 @@ class WorkspacePaths:
         return self.root / "snapshot"
 
     @property
+    def embedding_tables(self) -> Path:
+        """Where embeddings of all shards are put together, rebuilt when they are missing."""
+        return self.root / "temp" / "embeddings"
+
+    @property
     def temp(self) -> Path:
         return self.root / "temp"
 

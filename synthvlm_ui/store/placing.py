@@ -51,9 +51,14 @@ def _columns(index: Index, dataset: str, contents: ShardContents) -> dict[str, N
         "generator_code": np.array([index.generators.code(fact["generator"]) for fact in facts], np.int16),
         "suffix_code": np.array([index.suffixes.code(suffix) for suffix in contents.suffixes], np.int16),
         "caption_code": index.captions.codes(dataset, [fact["caption_id"] for fact in facts]),
+        "width_px": _pixels(facts, "width"), "height_px": _pixels(facts, "height"),
         "ok": ok, "reason": np.where(ok, 0, FAILED).astype(np.uint8),
     }
     return {**columns, **{name: getattr(contents, name) for name in _POSITIONS}}
+
+
+def _pixels(facts: list[dict[str, Any]], name: str) -> NDArray[np.uint16]:
+    return np.array([min(max(int(fact.get(name) or 0), 0), 65535) for fact in facts], np.uint16)
 
 
 def _taken(index: Index, code: int, ordinals: NDArray[np.int32], ok: NDArray[np.bool_]) -> NDArray[np.bool_]:

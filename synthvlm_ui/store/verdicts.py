@@ -56,6 +56,13 @@ class VerdictLedger:
             else:
                 self._put_back(position, ordinals, rows)
 
+    def acts_on(self, ordinal: int) -> list[tuple[int, bool]]:
+        """The id of every verdict ever given on a row, oldest first, and whether it counts (was not undone)."""
+        positions = set(self["small_position"][self["small_row"] == ordinal].tolist())
+        bulk = np.flatnonzero(self["size"] > SMALL_ACT_ROWS).tolist()
+        positions.update(position for position in bulk if ordinal in self._bitmap_at(position))
+        return [(int(self["id"][position]), bool(self["active"][position])) for position in sorted(positions)]
+
     def _decide(self, event: Event, rows: RowTable) -> None:
         ordinals = event.ordinals()
         value = VERDICT_VALUES[event.verdict or "clear"]

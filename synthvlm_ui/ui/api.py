@@ -5,13 +5,17 @@ Knows neither the studio's actions nor the page; the ``routes_*`` files name the
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
+from urllib.parse import unquote
 
+import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,11 +27,22 @@ from synthvlm_ui.service import Studio
 PREFIX = "/gradio_api/synthvlm"
 MAX_BODY_BYTES = 4 * 2**20
 REFRESH_EVERY_S = 0.3
+LOOK_EVERY_S = 0.3
 HEX = frozenset("0123456789abcdef")
+ACTOR_HEADER = "x-synthvlm-actor"
+
+# NaN and infinity come out as null, since JSON has no word for them.
+JSON_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 Json = dict[str, Any]
 Endpoint = Callable[[Request], Any]
 log = logging.getLogger(__name__)
+_actor: ContextVar[str | None] = ContextVar("actor", default=None)
+
+
+def actor() -> str | None:
+    """Who asks, as the page says in its header; None when it says nothing."""
+    return _actor.get()
 
 
 class Api:
@@ -41,7 +56,27 @@ class Api:
     def get(self, path: str, action: Callable[[Mapping[str, str]], Any]) -> Route:
         """A route whose action reads: it gets the path's and the query's values as one mapping of strings."""
         async def endpoint(request: Request) -> Response:
+            _note_actor(request)
             values = {**request.query_params, **{key: str(value) for key, value in request.path_params.items()}}
+            return await self._answer(lambda: action(values))
+
+        return Route(PREFIX + path, endpoint, methods=["GET"])
+
+    def poll(self, path: str, is_due: Callable[[Mapping[str, str]], bool],
+             action: Callable[[Mapping[str, str]], Any], most_s: int) -> Route:
+        """A route that reads as soon as something is due, or after the ``wait`` seconds that were asked for.
+
+        Waiting holds no thread.
+        """
+        async def endpoint(request: Request) -> Response:
+            _note_actor(request)
+            values = dict(request.query_params)
+            try:
+                until = time.monotonic() + number(values, "wait", 0, 0, most_s)
+                while not await run_in_threadpool(is_due, values) and time.monotonic() < until:
+                    await asyncio.sleep(LOOK_EVERY_S)
+            except SynthVLMError as error:
+                return error_response(error)
             return await self._answer(lambda: action(values))
 
         return Route(PREFIX + path, endpoint, methods=["GET"])
@@ -49,6 +84,7 @@ class Api:
     def post(self, path: str, action: Callable[[Json], Any], *, changes: bool) -> Route:
         """A route whose action gets the request's JSON object; ``changes``: refused when read-only, one at a time."""
         async def endpoint(request: Request) -> Response:
+            _note_actor(request)
             try:
                 body = await _object_of(request)
             except SynthVLMError as error:
@@ -87,7 +123,8 @@ class Api:
 
     async def _answer(self, work: Callable[[], Any]) -> Response:
         try:
-            return JSONResponse(_finite(await run_in_threadpool(work)), headers={"Cache-Control": "no-store"})
+            content = await run_in_threadpool(lambda: orjson.dumps(work(), option=JSON_OPTIONS))
+            return Response(content, media_type="application/json", headers={"Cache-Control": "no-store"})
         except SynthVLMError as error:
             return error_response(error)
         except Exception as error:
@@ -148,12 +185,7 @@ async def _object_of(request: Request) -> Json:
     return value
 
 
-def _finite(value: Any) -> Any:
-    """The value with NaN and infinity as None, since JSON has no word for them."""
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
+def _note_actor(request: Request) -> None:
+    """Threads that work for this request see the same context."""
+    given = request.headers.get(ACTOR_HEADER)
+    _actor.set(unquote(given) if given else None)

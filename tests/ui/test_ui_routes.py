@@ -124,7 +124,8 @@ def test_a_threshold_changes_yield_histogram_and_page_together(client: TestClien
 
 
 def test_only_the_asked_parts_come(client: TestClient) -> None:
-    assert set(view(client, parts=["yield"])) == {"sequence", "rule", "yield"}
+    always = {"sequence", "rule", "version", "last_event", "score_columns"}
+    assert set(view(client, parts=["yield"])) == {*always, "yield"}
 
 
 def test_pages_do_not_overlap(client: TestClient) -> None:
