@@ -41,7 +41,7 @@ def near_vector_pairs(vectors: NDArray[np.floating], cosine: float) -> tuple[_Ro
 def _unit(vectors: NDArray[np.floating]) -> _Vectors:
     unit = np.nan_to_num(np.asarray(vectors, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     length = np.linalg.norm(unit, axis=1, keepdims=True)
-    scaled: _Vectors = unit / np.where(length > 0, length, 1)
+    scaled: _Vectors = np.divide(unit, np.where(length > 0, length, 1), dtype=np.float32)
     return scaled
 
 
@@ -66,5 +66,4 @@ def _cells(unit: _Vectors) -> Iterator[_Rows]:
         cell[start : start + _BLOCK_ROWS] = np.argpartition(-likeness, nearest - 1, axis=1)[:, :nearest]
     flat, rows = cell.ravel(), np.repeat(np.arange(len(unit)), nearest)
     order = np.argsort(flat, kind="stable")
-    for members in np.split(rows[order], np.flatnonzero(np.diff(flat[order])) + 1):
-        yield members
+    yield from np.split(rows[order], np.flatnonzero(np.diff(flat[order])) + 1)

@@ -92,7 +92,7 @@ def scoring_of(rule: SelectionRule) -> tuple[object, ...]:
 
 
 def scored(rule: SelectionRule, columns: Columns) -> Scored:
-    """The combined score and the order that follows from it. Raises: BadSetting naming a missing column, CorruptData."""
+    """The combined score and the order that follows from it. Raises: BadSetting for a missing column, CorruptData."""
     size_of(columns)
     combined = _combined(rule, columns)
     return Scored(combined, random_keys(rule.seed, columns) if rule.random else keys_of(combined, columns))

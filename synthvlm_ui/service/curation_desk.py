@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from synthvlm_ui.errors import BadSetting, EmptyInput
 from synthvlm_ui.records import Selection, SelectionRule, Verdict
 from synthvlm_ui.selection import preset
-from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.candidate_desk import CandidateDesk
+from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.finding_desk import FindingDesk
 from synthvlm_ui.service.insight_desk import InsightDesk
 from synthvlm_ui.service.items import Items
 from synthvlm_ui.service.verdict_desk import VerdictDesk
 from synthvlm_ui.service.view import View
-from synthvlm_ui.service.view_state import Find
+from synthvlm_ui.service.view_state import NOTHING, Find
 from synthvlm_ui.service.views import Views
 from synthvlm_ui.store import Workspace
 
@@ -61,7 +61,8 @@ class CurationDesk:
             "version": view.version, "total": total, "kept": view.kept_count,
             "kept_share": view.kept_count / total if total else 0.0,
             "captions_total": view.scope.captions_total, "captions_kept": view.captions_kept,
-            "keep_verdicts": int(np.count_nonzero(verdicts > 0)), "reject_verdicts": int(np.count_nonzero(verdicts < 0)),
+            "keep_verdicts": int(np.count_nonzero(verdicts > 0)),
+            "reject_verdicts": int(np.count_nonzero(verdicts < 0)),
             "overridden": int(np.count_nonzero(against[0])) + int(np.count_nonzero(against[1])),
             "thresholds": dict(view.thresholds), "variance_share": dict(view.scope.variance_share(rule)),
             "real_total": len(view.scope.real_rows)}
@@ -71,7 +72,7 @@ class CurationDesk:
         return self._insight.histograms(rule, bins)
 
     def page(self, rule: SelectionRule, *, offset: int = 0, limit: int = 48, show: str = "kept",
-             order: str = "combined", find: Find = Find(), at: Mapping[str, Any] | None = None) -> dict[str, Any]:
+             order: str = "combined", find: Find = NOTHING, at: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """One page of candidates. ``at`` asks for the page that holds a rank or an id instead of an offset.
 
         Raises: BadSetting, UnknownName.
@@ -101,7 +102,8 @@ class CurationDesk:
         free = view.kept & ~view.choice.forced & np.isfinite(view.scope.values(column, rule))
         kept = int(np.count_nonzero(free))
         above = order.page(free, max(kept - count, 0), count)[::-1]
-        wider = self._views.of(replace(rule, **dict.fromkeys(_CUTS.get(column, ()))))
+        lowered: dict[str, Any] = dict.fromkeys(_CUTS.get(column, ()))
+        wider = self._views.of(replace(rule, **lowered))
         below = order.page(wider.kept & ~view.kept, 0, count)
         lowest = view.scope.values(column, rule)[above[:1]]
         return {"column": column, "cut": float(lowest[0]) if len(lowest) else None,

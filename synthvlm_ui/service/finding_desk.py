@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthvlm_ui.errors import BadSetting, UnknownName
-from synthvlm_ui.records import SelectionRule
 from synthvlm_ui.selection import keys_of
 from synthvlm_ui.service.neighbours import Neighbours
 from synthvlm_ui.service.ordering import Order
@@ -39,7 +38,10 @@ class FindingDesk:
         self._orders: OrderedDict[tuple[Any, ...], Order] = OrderedDict()
 
     def shown(self, view: View, find: Find, show: str, order: str) -> Shown:
-        """What is looked at: the rows of ``show`` that the search finds, in an order. Raises: BadSetting, UnknownName."""
+        """What is looked at: the rows of ``show`` that the search finds, in an order.
+
+        Raises: BadSetting, UnknownName.
+        """
         mask = view.mask(show)
         scope = view.scope
         if find.text:

@@ -58,7 +58,8 @@ class InsightDesk:
     def score_columns(self, rule: SelectionRule) -> list[str]:
         """The scores that a histogram can be made of."""
         names = self._views.scope(rule.dataset).score_names
-        return [name for name in dict.fromkeys((*HISTOGRAMS, *names)) if name not in ("guard", "truncated")] if names else []
+        every = dict.fromkeys((*HISTOGRAMS, *names))
+        return [name for name in every if name not in ("guard", "truncated")] if names else []
 
     def found(self, finding: FindingDesk, rule: SelectionRule, find: Find) -> dict[str, Any]:
         """How much a search finds in the rule's datasets. Raises: UnknownName, ModelUnavailable."""
@@ -145,7 +146,8 @@ class InsightDesk:
             kept = int(np.count_nonzero(choose(moved, view.columns, view.ranked).mask))
             cut = {"column": "combined", "value": value, "precision": precision, "recall": recall, "f1": f1,
                    "kept": kept}
-        needs = "" if cut else f"A cut is suggested from {ENOUGH_OF_EACH} kept and {ENOUGH_OF_EACH} rejected by hand on."
+        least = ENOUGH_OF_EACH
+        needs = "" if cut else f"A cut is suggested from {least} kept and {least} rejected by hand on."
         return {"k": found.keep + found.reject, "keep": found.keep, "reject": found.reject, "confidence": 0.95,
                 "precision": _share(found.precision, int(np.count_nonzero(plain & (verdict != 0)))),
                 "recall": _share(found.recall, found.keep), "cut": cut, "needs": needs}

@@ -32,7 +32,10 @@ class Neighbours:
         return self._workspace.columns.embeddings(self.key)
 
     def similarity(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The cosine of every row of the workspace with a vector, NaN where there is no embedding. Shapes: (D,) -> (n,)."""
+        """The cosine of every row of the workspace with a vector, NaN where there is no embedding.
+
+        Shapes: (D,) -> (n,).
+        """
         table, n = self.embeddings(), self._workspace.columns.n
         found = np.full(max(n, table.rows), np.nan, np.float32)
         unit = np.asarray(vector, np.float32)

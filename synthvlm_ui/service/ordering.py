@@ -54,8 +54,7 @@ class Order:
         self.sort()
         ordered = self._sorted
         assert ordered is not None
-        found: _Rows = ordered[np.flatnonzero(mask[ordered])]
-        return found
+        return ordered[np.flatnonzero(mask[ordered])].astype(np.int64)
 
     @property
     def is_sorted(self) -> bool:

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import select
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any

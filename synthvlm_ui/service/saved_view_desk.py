@@ -21,7 +21,7 @@ MOST_STATE_BYTES = 16_384
 
 
 class SavedViewDesk:
-    """``studio.saved_views``. Saving under a name that is there replaces it; nothing is ever deleted from the journal."""
+    """``studio.saved_views``. Saving under a known name replaces the view; the journal keeps every version."""
 
     def __init__(self, workspace: Workspace, views: Views, verdicts: VerdictDesk) -> None:
         self._workspace, self._views, self._verdicts = workspace, views, verdicts
@@ -61,8 +61,8 @@ class SavedViewDesk:
         """Takes a saved view off the list. Raises: UnknownName, WorkspaceError."""
         self._workspace.paths.check_writable()
         self.state(name)
-        payload = {"name": name, "state": None}
-        return {"name": name, "event_id": self._workspace.journal.append("view", self._verdicts.name_of(actor), payload)}
+        by, payload = self._verdicts.name_of(actor), {"name": name, "state": None}
+        return {"name": name, "event_id": self._workspace.journal.append("view", by, payload)}
 
     def link(self, state: ViewState) -> dict[str, Any]:
         """The query that opens this view again, and the command that lists the same candidates."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,14 +83,20 @@ class Scope:
         self.cluster_count, self.cluster_names = 0, None
 
     def _own(self, columns: CandidateColumns) -> Makers:
-        makers: Makers = {name: lambda name=name: self._cut(getattr(columns, name)) for name in _FACTS}
+        makers: Makers = {name: partial(self._fact, name) for name in _FACTS}
         # What is not scored yet can be looked at all the same: its scores are missing, not its columns.
         makers |= dict.fromkeys(("clip_cosine", "ssim"), lambda: np.full(len(self.rows), np.nan, np.float32))
-        makers |= {name: lambda name=name: self._cut(columns.score(name)) for name in columns.score_columns()}
+        makers |= {name: partial(self._score, name) for name in columns.score_columns()}
         makers["dataset"] = lambda: Coded(self._cut(columns.dataset_code), columns.datasets, "dataset")
         makers["generator"] = lambda: Coded(self._cut(columns.generator_code), columns.generators, "generator")
         makers["id_rank"] = lambda: id_rank(self.columns["candidate_id"])
         return makers
+
+    def _fact(self, name: str) -> NDArray[Any]:
+        return self._cut(getattr(self._store, name))
+
+    def _score(self, name: str) -> NDArray[np.float32]:
+        return self._cut(self._store.score(name))
 
     def verdict(self) -> NDArray[np.int8]:
         """The verdicts of this moment, (N,)."""

@@ -43,7 +43,9 @@ class VerdictDesk:
 
     def verdict(self, ids: Sequence[str], verdict: Verdict, rule: Mapping[str, Any] | None = None,
                 actor: str | None = None) -> dict[str, Any]:
-        """Records keep, reject or clear for these candidates as one act. Raises: UnknownName, BadSetting, WorkspaceError.
+        """Records keep, reject or clear for these candidates as one act.
+
+        Raises: UnknownName, BadSetting, WorkspaceError.
         """
         self._check(verdict)
         if not ids:

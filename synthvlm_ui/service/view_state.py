@@ -38,12 +38,15 @@ class Find:
         return bool(self.meaning or self.like)
 
 
+NOTHING = Find()
+
+
 @dataclass(frozen=True, slots=True)
 class ViewState:
     """Everything that a link or a saved view opens again; ``rule`` holds only the fields the user set."""
 
     rule: Mapping[str, Any]
-    find: Find = Find()
+    find: Find = NOTHING
     show: str = "kept"
     order: str = "combined"
     offset: int = 0
@@ -83,7 +86,8 @@ def state_of_query(query: str) -> ViewState:
     pairs = dict(parse_qsl(query.lstrip("#?").removeprefix("curate?"), keep_blank_values=True))
     rule = {name: _typed(name, pairs.pop(name)) for name in RULE_TYPES if name in pairs}
     find = {name: pairs.pop(name) for name in ("text", "meaning", "like") if name in pairs}
-    rest = {name: pairs.pop(name) for name in ("show", "order", "offset", "limit", "id") if name in pairs}
+    rest: dict[str, Any] = {name: pairs.pop(name) for name in ("show", "order", "offset", "limit", "id")
+                            if name in pairs}
     if pairs:
         raise BadSetting(f"the link has a part {next(iter(pairs))[:40]!r} that means nothing", where="query",
                          fix="Copy the link again.")
@@ -93,7 +97,7 @@ def state_of_query(query: str) -> ViewState:
 def find_of(given: Any) -> Find:
     """A search from JSON; None is none. Raises: BadSetting."""
     if given is None:
-        return Find()
+        return NOTHING
     if not isinstance(given, Mapping):
         raise BadSetting("find is not an object", where="find")
     unknown = sorted(set(given) - set(Find.__dataclass_fields__))
@@ -163,6 +167,6 @@ def _whole(given: Mapping[str, Any], name: str, default: int, least: int, most: 
     try:
         if isinstance(value, bool):
             raise ValueError
-        return max(least, min(most, int(value)))  # type: ignore[arg-type]
+        return max(least, min(most, int(value)))
     except (TypeError, ValueError):
         raise BadSetting(f"{name} {str(value)[:40]!r} is not a whole number", where=name) from None

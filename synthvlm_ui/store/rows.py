@@ -20,7 +20,8 @@ FIELDS: dict[str, tuple[str, int | bytes]] = {
     "candidate_id": ("S16", b""), "dataset_code": ("u2", 0), "shard_code": ("i4", -1), "caption_code": ("i4", -1),
     "generator_code": ("i2", -1), "ok": ("?", 0), "reason": ("u1", MISSING), "seed": ("u4", 0), "repeat": ("i4", 0),
     "json_at": ("i8", 0), "json_size": ("i4", 0), "image_at": ("i8", 0), "image_size": ("i4", 0),
-    "suffix_code": ("i2", -1), "width_px": ("u2", 0), "height_px": ("u2", 0), "thumbnail_at": ("i8", 0), "thumbnail_size": ("i4", 0),
+    "suffix_code": ("i2", -1), "width_px": ("u2", 0), "height_px": ("u2", 0),
+    "thumbnail_at": ("i8", 0), "thumbnail_size": ("i4", 0),
     "verdict": ("i1", 0), "verdict_event": ("i4", 0),
 }
 

@@ -97,7 +97,8 @@ class Maker:
                 members.append((f"{identity}.webp", picture))
                 thumbnails.append((f"{identity}.webp", picture))
         paths = self.workspace.paths
-        for path, content in ((paths.thumbnail_shard(DATASET, name), thumbnails), (paths.shard(DATASET, name), members)):
+        written = ((paths.thumbnail_shard(DATASET, name), thumbnails), (paths.shard(DATASET, name), members))
+        for path, content in written:
             with atomic.replacing(path) as file:
                 write_tar(file, content)
         self.scores(name, numbers, ids, real=real)
