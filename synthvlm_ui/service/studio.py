@@ -5,4 +5,122 @@ Opens a workspace and joins rooms; imports neither torch nor gradio. What takes 
 
 from __future__ import annotations
 
+import importlib.metadata
+import platform
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+import synthvlm_ui
+from synthvlm_ui.backends import list_backends
+from synthvlm_ui.service.candidate_desk import CandidateDesk
+from synthvlm_ui.service.caption_curation_desk import CaptionCurationDesk
+from synthvlm_ui.service.caption_desk import CaptionDesk
+from synthvlm_ui.service.curation_desk import CurationDesk
+from synthvlm_ui.service.devices import default_device
+from synthvlm_ui.service.export_desk import ExportDesk
+from synthvlm_ui.service.finding_desk import FindingDesk
+from synthvlm_ui.service.generation_desk import GenerationDesk
+from synthvlm_ui.service.insight_desk import InsightDesk
+from synthvlm_ui.service.items import Items
+from synthvlm_ui.service.job_desk import JobDesk
+from synthvlm_ui.service.neighbours import Neighbours
+from synthvlm_ui.service.query import QueryDesk
+from synthvlm_ui.service.real_image_desk import RealImageDesk
+from synthvlm_ui.service.saved_view_desk import SavedViewDesk
+from synthvlm_ui.service.scoring_desk import ScoringDesk
+from synthvlm_ui.service.verdict_desk import VerdictDesk
+from synthvlm_ui.service.view import rows_of
+from synthvlm_ui.service.views import Views
+from synthvlm_ui.service.writing_desk import WritingDesk
+from synthvlm_ui.store import Workspace
+
+_NAMED_PACKAGES = ("torch", "diffusers", "transformers", "open_clip_torch", "gradio", "scikit-image", "numpy")
+
+
+class Studio:
+    """One open workspace and its desks: captions, writing, generation, scoring, curation, exports, jobs."""
+
+    def __init__(self, workspace: Workspace, actor: str = "local") -> None:
+        self.workspace = workspace
+        self._refreshing = threading.Lock()
+        self.jobs = JobDesk(workspace)
+        self.captions = CaptionDesk(workspace, self._candidates_per_caption)
+        self.writing = WritingDesk(workspace, self.jobs)
+        self.generation = GenerationDesk(workspace, self.captions, self.jobs)
+        self.scoring = ScoringDesk(workspace, self.jobs)
+        self.real_images = RealImageDesk(workspace, self.jobs)
+        views, items, neighbours = Views(workspace), Items(workspace), Neighbours(workspace)
+        self.queries = QueryDesk(workspace)
+        self.finding = FindingDesk(workspace, neighbours, self.queries.embed_text)
+        self.insight = InsightDesk(workspace, views)
+        self.verdicts = VerdictDesk(workspace, views, self.finding, actor)
+        self.candidates = CandidateDesk(workspace, views, items, neighbours)
+        self.saved_views = SavedViewDesk(workspace, views, self.verdicts)
+        self.curation = CurationDesk(workspace, views, items, self.finding, self.insight, self.verdicts,
+                                     self.candidates)
+        self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
+        self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)
+
+    @classmethod
+    def open(cls, workspace: Path | str, *, actor: str = "local", read_only: bool = False) -> Studio:
+        """Opens or creates a workspace. Raises: WorkspaceError."""
+        return cls(Workspace.open(Path(workspace), create=not read_only, read_only=read_only), actor)
+
+    def close(self) -> None:
+        """Lets go of the workspace and of the process that answers questions."""
+        self.queries.close()
+        self.workspace.close()
+
+    def query(self, kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """A short question that needs a model, answered by a small warm process. Raises: WorkerDied and others."""
+        return self.queries.ask(kind, payload)
+
+    def refresh(self) -> bool:
+        """Takes in new shards, scores and decisions, also other processes'; returns whether anything changed."""
+        with self._refreshing:
+            return self.workspace.columns.refresh()
+
+    def info(self) -> dict[str, Any]:
+        """Versions, device, back ends and counts."""
+        self.refresh()
+        versions = {"synthvlm_ui": synthvlm_ui.__version__, "python": platform.python_version()}
+        for name in _NAMED_PACKAGES:
+            try:
+                versions[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                versions[name] = "not installed"
+        captions = sum(self.workspace.captions.count(name) for name in self.workspace.captions.datasets())
+        real = int(self.workspace.columns.is_real.sum())
+        return {"versions": versions, "device": default_device(), "backends": list_backends(),
+                "counts": {"captions": captions, "candidates": self.workspace.columns.n - real,
+                           "real_images": real},
+                "workspace": str(self.workspace.root)}
+
+    def summary(self) -> dict[str, Any]:
+        """What there is, for the head of every page."""
+        self.refresh()
+        columns = self.workspace.columns
+        datasets = []
+        for name in self.workspace.captions.datasets():
+            mask = rows_of(columns, name)
+            made = len(mask)
+            scored = int(np.isfinite(columns.score("clip_cosine")[mask]).sum()) if made else 0
+            datasets.append({"name": name, "captions": self.workspace.captions.count(name), "candidates": made,
+                             "failed": made - int(columns.ok[mask].sum()), "scored": scored,
+                             "real": len(rows_of(columns, name, real=True))})
+        return {"datasets": datasets, "selections": self.workspace.selections.names(),
+                "jobs_running": self.jobs.running(), "version": columns.version,
+                "problems": [f"{problem.where}: {problem.what}" for problem in columns.problems],
+                "read_only": self.workspace.read_only}
+
+    def _candidates_per_caption(self, dataset: str) -> Counter[str]:
+        columns = self.workspace.columns
+        rows = rows_of(columns, dataset)
+        rows = rows[columns.ok[rows]]
+        codes, counts = np.unique(columns.caption_code[rows], return_counts=True)
+        return Counter({columns.caption_id(int(code)): int(count) for code, count in zip(codes, counts, strict=True)})
