@@ -68,6 +68,18 @@ class Embedder(Protocol):
     def truncated(self, texts: Sequence[str]) -> NDArray[np.bool_]: ...
 
 
+class TextEmbedder(Protocol):
+    """Maps texts into a space of their own: the part of an Embedder that a language model has too.
+
+    Shapes: (N, D) float32 with rows of L2 norm 1, whatever stands beside a text up to rounding of the engine.
+    """
+
+    info: ScorerInfo
+    dimension: int
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatMatrix: ...
+
+
 @dataclass(frozen=True)
 class ScoredBatch:
     """What one call of a scorer gives: see Scorer."""

@@ -15,8 +15,10 @@ from synthvlm_ui.backends.registry import (
     require_generator,
     require_writer,
 )
+from synthvlm_ui.backends.text_embedders import TEXT_EMBEDDERS, create_text_embedder, require_text_embedder
 
 __all__ = [
-    "Budget", "BudgetSpent", "GeneratorFacts", "create_embedder", "create_generator", "create_writer", "list_backends",
-    "list_generators", "require_embedder", "require_generator", "require_writer",
+    "TEXT_EMBEDDERS", "Budget", "BudgetSpent", "GeneratorFacts", "create_embedder", "create_generator",
+    "create_text_embedder", "create_writer", "list_backends", "list_generators", "require_embedder",
+    "require_generator", "require_text_embedder", "require_writer",
 ]

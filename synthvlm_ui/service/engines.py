@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synthvlm_ui.backends import Budget, create_embedder, create_generator, create_writer
-from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator, Scorer
+from synthvlm_ui.backends import Budget, create_embedder, create_generator, create_text_embedder, create_writer
+from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator, Scorer, TextEmbedder
 from synthvlm_ui.scoring import build_scorers
 
 
@@ -21,6 +21,7 @@ class Engines:
         self._generator: tuple[str, ImageGenerator] | None = None
         self._embedders: dict[str, Embedder] = {}
         self._writer: tuple[str, CaptionWriter] | None = None
+        self._text_embedders: dict[str, TextEmbedder] = {}
 
     def generator(self, name: str) -> ImageGenerator:
         """Raises: UnknownName, ModelUnavailable, OutOfMemory."""
@@ -43,6 +44,12 @@ class Engines:
     def scorers(self, names: Sequence[str], clip_model: str) -> list[Scorer]:
         """The scorers of these names, CLIP ones on ``clip_model``. Raises: UnknownName, ModelUnavailable."""
         return build_scorers(names, lambda: self._embedder(clip_model))
+
+    def text_embedder(self, name: str) -> TextEmbedder:
+        """Raises: UnknownName, ModelUnavailable, BadSetting, OutOfMemory."""
+        if name not in self._text_embedders:
+            self._text_embedders[name] = create_text_embedder(name, device=self.device)
+        return self._text_embedders[name]
 
     def _embedder(self, name: str) -> Embedder:
         if name not in self._embedders:

@@ -22,6 +22,7 @@ from synthvlm_ui.service.caption_curation_desk import CaptionCurationDesk
 from synthvlm_ui.service.caption_desk import CaptionDesk
 from synthvlm_ui.service.curation_desk import CurationDesk
 from synthvlm_ui.service.devices import default_device
+from synthvlm_ui.service.diversity_desk import DiversityDesk
 from synthvlm_ui.service.export_desk import ExportDesk
 from synthvlm_ui.service.finding_desk import FindingDesk
 from synthvlm_ui.service.generation_desk import GenerationDesk
@@ -63,6 +64,7 @@ class Studio:
         self.saved_views = SavedViewDesk(workspace, views, self.verdicts)
         self.curation = CurationDesk(workspace, views, items, self.finding, self.insight, self.verdicts,
                                      self.candidates)
+        self.diversity = DiversityDesk(workspace, self.jobs)
         self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
         self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)
 

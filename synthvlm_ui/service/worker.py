@@ -40,7 +40,8 @@ class _Handlers:
     def table(self) -> dict[str, Handler]:
         """What this worker can do, by kind of job."""
         return {"generate": self.generate, "score": self.score, "real-images": self.real_images,
-                "export": self.export, "write": self.write, "curate": self.curate}
+                "export": self.export, "write": self.write, "curate": self.curate,
+                "diversity": self.diversity}
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.generate_job import run_generate
@@ -71,6 +72,11 @@ class _Handlers:
         from synthvlm_ui.service.curate_job import run_curate
 
         return run_curate(context, self._workspace, lambda name: self._load().writer(name))
+
+    def diversity(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.diversity_job import run_diversity
+
+        return run_diversity(context, self._workspace, self._load)
 
     def _load(self) -> Any:
         if self._engines is None:

@@ -4,7 +4,9 @@ Knows nothing of models, of rules, or of how anything is shown.
 """
 
 from synthvlm_ui.store.caption_curation import CaptionCurationStore, CaptionDecision
+from synthvlm_ui.store.caption_embeddings import CaptionEmbeddings
 from synthvlm_ui.store.captions import AddedCaptions, CaptionStore
+from synthvlm_ui.store.clusterings import Clustering, ClusteringStore
 from synthvlm_ui.store.columns import CandidateColumns
 from synthvlm_ui.store.embedding_table import Embeddings
 from synthvlm_ui.store.events import Event, EventKind
@@ -17,7 +19,7 @@ from synthvlm_ui.store.shards import ShardMember, ShardStore
 from synthvlm_ui.store.workspace import Workspace
 
 __all__ = [
-    "AddedCaptions", "CandidateColumns", "CaptionCurationStore", "CaptionDecision", "CaptionStore", "Embeddings",
-    "Event", "EventKind", "Journal", "Problem", "ScoreStore", "SelectionStore", "ShardMember", "ShardScores",
-    "ShardStore", "Workspace", "WorkspacePaths",
+    "AddedCaptions", "CandidateColumns", "CaptionCurationStore", "CaptionDecision", "CaptionEmbeddings",
+    "CaptionStore", "Clustering", "ClusteringStore", "Embeddings", "Event", "EventKind", "Journal", "Problem",
+    "ScoreStore", "SelectionStore", "ShardMember", "ShardScores", "ShardStore", "Workspace", "WorkspacePaths",
 ]

@@ -10,8 +10,8 @@ from synthvlm_ui.errors import WorkspaceError
 from synthvlm_ui.store.names import checked_name
 
 FORMAT_FILE = "workspace.json"
-FOLDERS = ("captions", "curation", "shards", "thumbnails", "scores", "embeddings", "selections", "exports", "jobs",
-           "snapshot", "temp")
+FOLDERS = ("captions", "curation", "shards", "thumbnails", "scores", "embeddings", "clusterings", "selections",
+           "exports", "jobs", "snapshot", "temp")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,14 @@ class WorkspacePaths:
     @property
     def embeddings(self) -> Path:
         return self.root / "embeddings"
+
+    @property
+    def clusterings(self) -> Path:
+        return self.root / "clusterings"
+
+    @property
+    def caption_embeddings(self) -> Path:
+        return self.root / "caption_embeddings"
 
     @property
     def selections(self) -> Path:

@@ -13,7 +13,9 @@ from types import TracebackType
 from synthvlm_ui.errors import WorkspaceError
 from synthvlm_ui.store.atomic import os_errors, sweep, write_bytes
 from synthvlm_ui.store.caption_curation import CaptionCurationStore
+from synthvlm_ui.store.caption_embeddings import CaptionEmbeddings
 from synthvlm_ui.store.captions import CaptionStore
+from synthvlm_ui.store.clusterings import ClusteringStore
 from synthvlm_ui.store.columns import CandidateColumns
 from synthvlm_ui.store.journal import Journal
 from synthvlm_ui.store.paths import FOLDERS, FORMAT_FILE, WorkspacePaths
@@ -40,6 +42,8 @@ class Workspace:
         self.scores = ScoreStore(paths)
         self.journal = Journal(paths.journal, read_only=paths.read_only)
         self.selections = SelectionStore(paths, self.journal)
+        self.caption_embeddings = CaptionEmbeddings(paths)
+        self.clusterings = ClusteringStore(paths, lambda: self.columns.n)
         self._columns: CandidateColumns | None = None
         self._lock = threading.Lock()
 
