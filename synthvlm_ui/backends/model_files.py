@@ -113,6 +113,25 @@ def download(hub_id: str, patterns: Sequence[str]) -> Path:
         raise unavailable(hub_id, ", ".join(patterns), error) from error
 
 
+def require_weights(name: str, marker: str) -> None:
+    """Makes sure, within seconds, that a local directory or a Hub model has the file ``marker``.
+
+    Raises: ModelUnavailable.
+    """
+    directory = Path(name).expanduser()
+    if looks_like_hub_id(name):
+        if cached_snapshot(name, marker) is None:
+            probe_hub(name, marker)
+    elif not (directory / marker).is_file():
+        raise ModelUnavailable(f"there is no {marker}", where=str(directory),
+                               fix="Give the directory of a model, or its Hub id (org/name).")
+
+
+def resolve_weights(name: str, patterns: Sequence[str]) -> Path:
+    """The directory of a model: as named, or the Hub's snapshot, fetched if need be. Raises: ModelUnavailable."""
+    return download(name, patterns) if looks_like_hub_id(name) else Path(name).expanduser()
+
+
 def unavailable(hub_id: str, wanted: str, error: BaseException) -> ModelUnavailable:
     """The one clear line for whatever the Hub's client raised."""
     from huggingface_hub import errors as hub

@@ -4,7 +4,7 @@ The job directory is the single truth; browser, command line and workers only re
 no store and no model: the service registers one handler per kind of job. Needs file locks (Linux, macOS).
 """
 
-from synthvlm_ui.jobs.context import JobContext, JobStopped
+from synthvlm_ui.jobs.context import JobContext, JobStopped, free_bytes_at
 from synthvlm_ui.jobs.directory import JobDirectory
 from synthvlm_ui.jobs.executors import LocalExecutor, slice_chunks
 from synthvlm_ui.jobs.follow import follow
@@ -21,6 +21,7 @@ __all__ = [
     "end_worker",
     "ensure_worker",
     "follow",
+    "free_bytes_at",
     "slice_chunks",
     "worker_log_path",
     "worker_state",

@@ -5,6 +5,7 @@ Does not know what a job does. The job directory is the truth, so any process ma
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -47,6 +48,10 @@ class JobDesk:
         error = self._directory.error(job_id)
         return {**self._directory.show(job_id).to_json(), "config": self._directory.config(job_id),
                 "log": self._directory.log_tail(job_id, _LOG_LINES), "error": str(error) if error else None}
+
+    def metrics(self, job_id: str) -> builtins.list[dict[str, Any]]:
+        """The rows that a job has reported so far. Raises: UnknownName."""
+        return self._directory.metrics(job_id)
 
     def stop(self, job_id: str) -> dict[str, Any]:
         self._directory.stop(job_id)

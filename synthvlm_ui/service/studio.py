@@ -34,6 +34,7 @@ from synthvlm_ui.service.query import QueryDesk
 from synthvlm_ui.service.real_image_desk import RealImageDesk
 from synthvlm_ui.service.saved_view_desk import SavedViewDesk
 from synthvlm_ui.service.scoring_desk import ScoringDesk
+from synthvlm_ui.service.training_desk import TrainingDesk
 from synthvlm_ui.service.verdict_desk import VerdictDesk
 from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.service.views import Views
@@ -44,7 +45,7 @@ _NAMED_PACKAGES = ("torch", "diffusers", "transformers", "open_clip_torch", "gra
 
 
 class Studio:
-    """One open workspace and its desks: captions, writing, generation, scoring, curation, exports, jobs."""
+    """One open workspace and its desks: captions, writing, generation, scoring, curation, training, exports, jobs."""
 
     def __init__(self, workspace: Workspace, actor: str = "local") -> None:
         self.workspace = workspace
@@ -65,6 +66,7 @@ class Studio:
         self.curation = CurationDesk(workspace, views, items, self.finding, self.insight, self.verdicts,
                                      self.candidates)
         self.diversity = DiversityDesk(workspace, self.jobs)
+        self.training = TrainingDesk(workspace, self.jobs)
         self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
         self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)
 

@@ -41,7 +41,7 @@ class _Handlers:
         """What this worker can do, by kind of job."""
         return {"generate": self.generate, "score": self.score, "real-images": self.real_images,
                 "export": self.export, "write": self.write, "curate": self.curate,
-                "diversity": self.diversity}
+                "diversity": self.diversity, "train": self.train}
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.generate_job import run_generate
@@ -77,6 +77,12 @@ class _Handlers:
         from synthvlm_ui.service.diversity_job import run_diversity
 
         return run_diversity(context, self._workspace, self._load)
+
+    def train(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.train_job import run_train
+
+        self._engines = None  # training wants the memory that a warm generator holds
+        return run_train(context, self._workspace)
 
     def _load(self) -> Any:
         if self._engines is None:

@@ -77,6 +77,8 @@ class VqTraining:
         self.optimiser.step()
         if judged:
             terms["discriminator"] = self._train_judge(pictures, made.detach(), rate)
+        if self.batches.unreadable:
+            terms["unreadable_images"] = len(self.batches.unreadable)
         return {"loss": float(loss.detach()), **terms, "learning_rate": rate}
 
     def losses(self, pictures: Tensor, judged: bool) -> tuple[Tensor, dict[str, float], Tensor]:

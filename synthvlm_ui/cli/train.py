@@ -1,0 +1,69 @@
+"""``train``: models from a selection, real images, or files, as a job that goes on without this terminal."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthvlm_ui.cli.following import follow
+from synthvlm_ui.cli.output import Output
+from synthvlm_ui.cli.parser import Commands, Parser, at_least, number
+
+if TYPE_CHECKING:
+    from synthvlm_ui.service import Studio
+
+
+def add_to(commands: Commands) -> None:
+    parser = commands.add("train", _train, "train a model on a selection, real images or files")
+    parser.add_argument("--recipe", required=True, metavar="RECIPE",
+                        help="synth2-vq (picture tokenizer) or synth2-generator (masked-token generator)")
+    parser.add_argument("--selection", action="append", default=[], metavar="S[:WEIGHT]",
+                        help="train on this selection; may be given several times")
+    parser.add_argument("--real", action="append", default=[], metavar="DATASET[:WEIGHT]",
+                        help="train on the real images of this dataset")
+    parser.add_argument("--data", type=Path, metavar="FILE", help="train on the pairs of a file, such as LLaVA JSON")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the images that --data names")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the model and checkpoints go")
+    _add_settings(parser)
+
+
+def _add_settings(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--init-from", metavar="DIR|ID", help="start from the parts of this directory (default: the embedded ones)")
+    add("--config", metavar="NAME", help="size of what is trained: tiny, miniature or paper (default: miniature)")
+    add("--language-model", metavar="DIR|ID", help="frozen language model that encodes the generator's text")
+    add("--perceptual", default="miniature", metavar="NAME",
+        help="network of the tokenizer's perceptual term: an open_clip model, vgg16:DIR|ID, or none "
+             "(default: miniature, which has seen only the small world)")
+    add("--max-steps", type=at_least(1), metavar="N", help="default: the configuration's own")
+    add("--learning-rate", type=number, metavar="X", help="default: the configuration's own")
+    add("--batch-size", type=at_least(1), metavar="B", help="default: the configuration's own")
+    add("--seed", type=at_least(0), default=0, metavar="S", help="of weights, order and masks (default: 0)")
+    add("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)")
+    add("--resume", action="store_true", help="go on with the training that is in --out")
+    add("--detach", action="store_true", help="print the job's id and do not wait for it")
+
+
+def _train(options: argparse.Namespace, studio: Studio, output: Output) -> None:
+    settings = studio.training.settings(
+        recipe=options.recipe, out=str(options.out), selections=tuple(options.selection), real=tuple(options.real),
+        data=_text(options.data), images=_text(options.images), init_from=options.init_from,
+        configuration=options.config, language=options.language_model, perceptual=options.perceptual,
+        max_steps=options.max_steps, learning_rate=options.learning_rate, batch_size=options.batch_size,
+        seed=options.seed, device=options.device, resume=options.resume)
+    plan = studio.training.check(settings)
+    job_id = studio.training.start(settings)
+    output.note(f"{plan['pairs']} pairs, {plan['steps']} steps of {plan['batch_size']} ({plan['epochs']:.3g} rounds), "
+                f"configuration {plan['configuration']}")
+    if options.detach:
+        output.result({"job_id": job_id}, [f"job {job_id} started"])
+        return
+    result = follow(studio, job_id, output)["result"]
+    outcome = {**{key: result.get(key) for key in ("checkpoint", "final_loss", "steps")}, "job_id": job_id}
+    output.result(outcome, [f"trained {outcome['steps']} steps, loss {outcome['final_loss']:.4f}",
+                            f"{outcome['checkpoint']} (job {job_id})"])
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None

@@ -1,0 +1,118 @@
+"""The user's own pairs for the training room: out of the store's shards, or out of a file and a folder of images.
+
+Joins store and captions to training. Knows no recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthvlm_ui.captions import read_captions
+from synthvlm_ui.comparison import RefusedImage
+from synthvlm_ui.errors import BadSetting, EmptyInput, UnknownName, UnreadableFile
+from synthvlm_ui.records import Caption, short_hash
+from synthvlm_ui.service.real_sources import ImageFolder
+from synthvlm_ui.service.view import rows_of
+from synthvlm_ui.store import CandidateColumns, Workspace
+from synthvlm_ui.training import Source
+
+
+class StoredPairs:
+    """Candidates or real images of the workspace, by ordinal."""
+
+    def __init__(self, columns: CandidateColumns, ordinals: NDArray[np.integer]) -> None:
+        self._columns, self._ordinals = columns, np.asarray(ordinals)
+        self.key = short_hash("pairs", columns.ids_of(self._ordinals))
+
+    def __len__(self) -> int:
+        return len(self._ordinals)
+
+    def image(self, index: int) -> bytes:
+        return self._columns.image(int(self._ordinals[index]))[0]
+
+    def caption(self, index: int) -> str:
+        return self._columns.candidate(int(self._ordinals[index])).caption
+
+
+class FilePairs:
+    """Captions of a file and the images that they name, below one folder."""
+
+    def __init__(self, captions: Sequence[Caption], images: ImageFolder) -> None:
+        self._captions, self._images = captions, images
+        self.key = short_hash("files", [[each.caption, each.image] for each in captions])
+
+    def __len__(self) -> int:
+        return len(self._captions)
+
+    def image(self, index: int) -> bytes:
+        """Raises: OSError when the file cannot be had."""
+        try:
+            return self._images.read(str(self._captions[index].image))
+        except RefusedImage as reason:
+            raise OSError(str(reason)) from reason
+
+    def caption(self, index: int) -> str:
+        return self._captions[index].caption
+
+
+def named_weight(text: str) -> tuple[str, float | None]:
+    """``NAME`` or ``NAME:WEIGHT``. Raises: BadSetting."""
+    name, colon, weight = text.rpartition(":")
+    if not colon:
+        return text, None
+    try:
+        value = float(weight)
+    except ValueError:
+        raise BadSetting(f"{weight!r} is not a weight", where=text, fix="Give NAME:NUMBER, such as mine:0.5.") from None
+    if not 0 < value < float("inf"):
+        raise BadSetting(f"the weight is {weight}", where=text, fix="Give a number above 0.")
+    return name, value
+
+
+def open_sources(workspace: Workspace, settings: dict[str, Any]) -> tuple[Source, ...]:
+    """The sources of ``selections``, ``real``, ``data`` and ``images``, each with at least one pair.
+
+    Raises: UnknownName, EmptyInput, UnreadableFile, BadSetting.
+    """
+    workspace.columns.refresh()
+    sources = [_selection(workspace, *named_weight(text)) for text in settings["selections"]]
+    sources += [_real(workspace, *named_weight(text)) for text in settings["real"]]
+    if settings["data"]:
+        sources.append(_file(Path(settings["data"]), settings["images"]))
+    if not sources:
+        raise EmptyInput("there is nothing to train on", fix="Give --selection, --real, or --data with --images.")
+    return tuple(sources)
+
+
+def _selection(workspace: Workspace, name: str, weight: float | None) -> Source:
+    ids = workspace.selections.load(name).candidate_ids
+    if not ids:
+        raise EmptyInput(f"selection {name!r} keeps nothing", fix="Loosen its thresholds and save it again.")
+    return Source(name, StoredPairs(workspace.columns, workspace.columns.ordinals_of(ids)), weight)
+
+
+def _real(workspace: Workspace, name: str, weight: float | None) -> Source:
+    if name not in workspace.captions.datasets():
+        raise UnknownName.of("dataset", name, workspace.captions.datasets())
+    rows = rows_of(workspace.columns, name, real=True)
+    rows = rows[workspace.columns.ok[rows]]
+    if not len(rows):
+        raise EmptyInput(f"dataset {name!r} has no real images", fix="Import them with captions import --images DIR.")
+    order = np.argsort(workspace.columns.candidate_id[rows])  # which does not depend on when they came
+    return Source(f"real {name}", StoredPairs(workspace.columns, rows[order]), weight)
+
+
+def _file(path: Path, images: str | None) -> Source:
+    if not images or not Path(images).is_dir():
+        raise UnreadableFile("there is no such folder of images", where=images or "--images",
+                             fix="Give the folder that the file's image names are below.")
+    captions = [caption for caption in read_captions(path) if caption.image]
+    if not captions:
+        raise EmptyInput("no caption of the file names an image", where=str(path),
+                         fix="Give a file with an image column, such as LLaVA JSON.")
+    return Source(path.name, FilePairs(captions, ImageFolder(Path(images))))
