@@ -17,10 +17,13 @@ REAL = "real"
 JobState = Literal["queued", "running", "paused", "stopping", "stopped", "done", "failed", "crashed"]
 
 
+# Made once: an encoder per call would cost more than the hash.
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
 def short_hash(*parts: object) -> str:
     """16 hex digits of SHA-256 over the parts as canonical JSON: the form of every id this program makes."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+    return hashlib.sha256(_CANONICAL.encode(parts).encode("utf-8")).hexdigest()[:16]
 
 
 def caption_id_of(text: str) -> str:

@@ -41,7 +41,7 @@ def read_parquet(source: Source) -> Iterator[Row | Rejected]:
             lists = [batch.column(wanted[role]).to_pylist() if role in wanted else repeat(None)
                      for role in ("caption", "id", "image")]
             for row, (text, given_id, image) in enumerate(zip(*lists, strict=False), before + 1):
-                yield row, text, given_id, image
+                yield row, text, given_id, image, None
             before += batch.num_rows
     except (pa.ArrowException, OSError) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__

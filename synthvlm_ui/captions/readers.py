@@ -1,4 +1,4 @@
-"""Reads captions from txt, csv, tsv, json, jsonl and parquet files, one at a time.
+"""Reads captions from files and folders of every format in FORMATS, one at a time.
 
 Knows no dataset and no store: the same id twice in a file is passed on twice, since what to do then is a choice of
 the import. A row that cannot be a caption never stops the reading: it is counted with its reason and line.
@@ -10,13 +10,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
-from synthvlm_ui.captions import json_files, parquet_files, text_files
-from synthvlm_ui.captions.encodings import check_file, find_encoding
-from synthvlm_ui.captions.rows import Columns, Refusal, Rejected, caption_of, check_mapping, excerpt
+from synthvlm_ui.captions import (
+    arrow_files,
+    flickr_files,
+    folder_files,
+    json_files,
+    parquet_files,
+    tar_files,
+    text_files,
+)
+from synthvlm_ui.captions.formats import find_format
+from synthvlm_ui.captions.rows import Columns, Refusal, Rejected, caption_of, check_mapping, excerpt, references_of
 from synthvlm_ui.captions.source import Row, Source
 from synthvlm_ui.config import MAX_CAPTION_CHARACTERS
-from synthvlm_ui.errors import BadSetting, CaptionTooLong, EmptyInput, UnreadableFile
+from synthvlm_ui.errors import BadSetting, CaptionTooLong, EmptyInput
 from synthvlm_ui.records import Caption
 
 MAX_REJECTED_LISTED = 1000
@@ -27,10 +36,13 @@ _READERS: Mapping[str, Callable[[Source], Iterator[Row | Rejected]]] = {
     "json": json_files.read_document,
     "jsonl": json_files.read_json_lines,
     "parquet": parquet_files.read_parquet,
+    "flickr-tokens": flickr_files.read_tokens,
+    "flickr-bars": flickr_files.read_bars,
+    "webdataset": tar_files.read_archives,
+    "huggingface": arrow_files.read_tables,
+    "folder": folder_files.read_folder,
 }
 FORMATS = tuple(_READERS)
-_ENDINGS = {".txt": "txt", ".text": "txt", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json",
-            ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 
 
 class ReadCaptions:
@@ -58,6 +70,11 @@ class ReadCaptions:
         return self._source.columns
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Every column (or JSON field) seen so far, to choose from."""
+        return self._source.names
+
+    @property
     def notes(self) -> list[str]:
         return self._source.notes
 
@@ -79,16 +96,21 @@ class ReadCaptions:
             if isinstance(row, Rejected):
                 self._reject(row)
                 continue
-            line, text, given_id, image = row
-            try:
-                caption = caption_of(text, given_id, image, name)
-            except Refusal as reason:
-                self._reject(Rejected(line, str(reason), excerpt(text)))
-                continue
-            self.read += 1
-            yield caption
-            if self.read == self._limit:
-                return
+            line, text, given_id, image, facts = row
+            if type(text) is list and (texts := references_of(text)) is not None:
+                several = _references(texts, given_id, facts)
+            else:
+                several = [(text, given_id, facts)]
+            for each, each_id, each_facts in several:
+                try:
+                    caption = caption_of(each, each_id, image, name, each_facts)
+                except Refusal as reason:
+                    self._reject(Rejected(line, str(reason), excerpt(each)))
+                    continue
+                self.read += 1
+                yield caption
+                if self.read == self._limit:
+                    return
 
     def _reject(self, row: Rejected) -> None:
         self.reasons[row.reason] += 1
@@ -110,24 +132,24 @@ class ReadCaptions:
 
 def read_captions(path: str | Path, *, mapping: Mapping[str, str] | None = None,
                   limit: int | None = None) -> ReadCaptions:
-    """Opens a caption file and reads up to its first usable caption; the rest follows as it is iterated.
+    """Opens a caption file or a folder and reads up to its first usable caption; the rest follows as it is iterated.
 
     ``mapping`` names the columns that hold ``caption``, ``id`` and ``image``; those not named are guessed.
     Raises: UnreadableFile (missing, wrong format, undecodable, no caption column), EmptyInput (no usable caption),
     CaptionTooLong (every row is), BadSetting (mapping or limit).
     """
-    path = Path(path)
     mapping = dict(mapping or {})
     check_mapping(mapping)
-    check_file(path)
-    form = _ENDINGS.get(path.suffix.lower())
-    if form is None:
-        raise UnreadableFile(f"unknown ending {path.suffix!r}", where=str(path),
-                             fix=f"Rename it to one of {', '.join(FORMATS)}.")
-    if form == "parquet":
-        return ReadCaptions(Source(path, form, None, mapping), limit)
-    encoding = find_encoding(path)
+    path, form, encoding = find_format(Path(path))
     source = Source(path, form, encoding, mapping)
     if encoding == "cp1252":
         source.notes.append("read as Windows-1252 (cp1252), since it is not UTF-8")
     return ReadCaptions(source, limit)
+
+
+def _references(texts: list[str], given_id: object, facts: Mapping[str, Any] | None
+                ) -> list[tuple[object, object, Mapping[str, Any] | None]]:
+    """Several references of one image, each a caption of its own with the row's id and its number, from 0."""
+    named = given_id is not None and given_id != "" and isinstance(given_id, str | int)
+    return [(text, f"{given_id}-{number}" if named else None, {**(facts or {}), "reference": number})
+            for number, text in enumerate(texts)]

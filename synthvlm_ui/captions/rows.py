@@ -16,13 +16,15 @@ from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.records import Caption, caption_id_of
 
 GUESSES: Mapping[str, tuple[str, ...]] = {
-    "caption": ("caption", "text", "prompt", "captions", "sentence", "description", "conversations"),
+    "caption": ("caption", "text", "prompt", "captions", "sentence", "sentences", "description",
+                "conversations"),
     "id": ("id", "caption_id", "key", "uid"),
     "image": ("image", "image_path", "file_name", "filename", "path"),
 }
 MAX_ID_CHARACTERS = 200
 EXCERPT_CHARACTERS = 80
 # Everything no text encoder and no file name can use: C0 and C1 controls except tab and line ends, lone surrogates.
+_NO_FACTS: Mapping[str, Any] = {}
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -33,6 +35,7 @@ class Rejected:
     line: int
     reason: str
     text_excerpt: str = ""
+    file: str = ""  # of several that were read
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +113,23 @@ def clean_id(value: object) -> str | None:
     return text or None
 
 
-def caption_of(text: object, given_id: object, image: object, source: str) -> Caption:
+def references_of(text: object) -> list[str] | None:
+    """The texts of a row that holds several references of one image, else None."""
+    if isinstance(text, list) and len(text) > 1 and all(isinstance(each, str) for each in text):
+        return text
+    return None
+
+
+def caption_of(text: object, given_id: object, image: object, source: str,
+               facts: Mapping[str, Any] | None = None) -> Caption:
     """One caption from the values of one row. Raises: Refusal with the reason."""
     if isinstance(text, list):
         text = said_by_model(text)
     clean = clean_text(text)
     if image is not None and not isinstance(image, str):
         image = None
-    return Caption(clean_id(given_id) or caption_id_of(clean), clean, (image or "").strip() or None, source)
+    return Caption(clean_id(given_id) or caption_id_of(clean), clean, (image or "").strip() or None, source,
+                   facts or _NO_FACTS)
 
 
 def said_by_model(turns: list[Any]) -> object:

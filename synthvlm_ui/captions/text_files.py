@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 
+from synthvlm_ui.captions.flickr_files import is_list_table, row_of_list
 from synthvlm_ui.captions.rows import Columns, Rejected, excerpt
 from synthvlm_ui.captions.source import Row, Source
 from synthvlm_ui.errors import BadSetting, UnreadableFile
@@ -19,7 +20,7 @@ def read_lines(source: Source) -> Iterator[Row | Rejected]:
         raise BadSetting("a txt file has no columns to map", where="--map", fix="Leave --map out.")
     with source.open_text() as file:
         for number, line in enumerate(file, 1):
-            yield number, line, None, None
+            yield number, line, None, None, None
 
 
 def read_table(source: Source) -> Iterator[Row | Rejected]:
@@ -34,6 +35,9 @@ def read_table(source: Source) -> Iterator[Row | Rejected]:
         if isinstance(header, Rejected):
             raise UnreadableFile(f"the header is not a row of a table: {header.reason}", where=f"{source.path}, line 1")
         names = [name.strip() for name in header]
+        if is_list_table(names) and not source.mapping:
+            yield from _references(numbered, names, source)
+            return
         columns = source.choose(names) if header else None
         if columns is None:
             if len(names) != 1:
@@ -41,7 +45,7 @@ def read_table(source: Source) -> Iterator[Row | Rejected]:
             columns, names = Columns("caption"), ["caption"]
             source.columns = columns
             source.notes.append("one column without a header: every row is a caption")
-            yield first_line, header[0], None, None
+            yield first_line, header[0], None, None, None
         yield from _rows(numbered, names, columns)
 
 
@@ -58,7 +62,18 @@ def _rows(numbered: Iterator[tuple[int, list[str] | Rejected]], names: list[str]
             yield Rejected(line, reason, excerpt(" ".join(record)))
         else:
             yield (line, record[text_at], record[id_at] if id_at is not None else None,
-                   record[image_at] if image_at is not None else None)
+                   record[image_at] if image_at is not None else None, None)
+
+
+def _references(numbered: Iterator[tuple[int, list[str] | Rejected]], names: list[str],
+                source: Source) -> Iterator[Row | Rejected]:
+    source.columns = Columns("raw", "img_id", "filename")
+    source.notes.append("read as Flickr30k: the column 'raw' holds the references of an image")
+    for line, record in numbered:
+        if isinstance(record, Rejected) or len(record) != len(names):
+            yield record if isinstance(record, Rejected) else Rejected(line, f"{len(record)} columns", "")
+        else:
+            yield row_of_list(line, dict(zip(names, record, strict=True)))
 
 
 def _delimiter(source: Source) -> str:

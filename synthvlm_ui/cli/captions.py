@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     group = commands.group("captions", "captions of a dataset")
-    parser = group.add("import", _import, "read captions from a file into a dataset")
+    parser = group.add("import", _import, "read captions from a file or folder into a dataset")
     parser.add_argument("file", type=Path, metavar="FILE",
-                        help="txt, csv, tsv, json, jsonl or parquet; or miniature:world-heldout for reference scenes")
+                        help="txt, csv, tsv, json, jsonl, parquet, LLaVA, COCO or Flickr30k; WebDataset tars; a folder "
+                             "of images with captions beside them, or of a Hugging Face data set; or "
+                             "miniature:world-heldout for reference scenes")
     parser.add_argument("--dataset", required=True, metavar="NAME", help="dataset to add to; made when it is new")
     parser.add_argument("--map", type=mapping, default={}, metavar="ROLE=COLUMN,...",
                         help="columns to read, as caption=COLUMN,id=COLUMN,image=COLUMN")
@@ -30,12 +32,18 @@ def add_to(commands: Commands) -> None:
                         help="store the real images that the captions name too, from this folder")
     parser.add_argument("--limit", type=at_least(1), metavar="N",
                         help="rows to take of a corpus of the small world (default: 200)")
+    parser.add_argument("--preview", action="store_true",
+                        help="show how the first rows would be read, and store nothing")
     captions_write.add_to_group(group)
     captions_curate.add_to(group)
 
 
 def _import(options: argparse.Namespace, studio: Studio, output: Output) -> None:
     file = str(options.file)
+    if options.preview:
+        shown = studio.captions.preview(options.file, options.map)
+        output.result(shown, _preview_lines(shown))
+        return
     if file.startswith("miniature:"):
         outcome = studio.real_images.import_world(file, options.dataset, options.limit)
         outcome["images"] = _store_images(options, studio, output, file, file)
@@ -47,7 +55,7 @@ def _import(options: argparse.Namespace, studio: Studio, output: Output) -> None
         options.file, options.dataset, mapping=options.map, on_duplicate=options.on_duplicate
     )
     if options.images:
-        outcome["images"] = _store_images(options, studio, output, str(options.images.absolute()), options.file.name)
+        outcome["images"] = _store_images(options, studio, output, str(options.images.absolute()), outcome["source"])
     output.result(outcome, _lines(outcome))
 
 
@@ -62,8 +70,7 @@ def _lines(outcome: Mapping[str, Any]) -> Iterator[str]:
     yield f"imported {outcome['imported']} captions into {outcome['dataset']}, rejected {outcome['rejected']}"
     for rule, count in outcome["reasons"].items():
         yield f"  {count} {rule}"
-    for row in outcome["rejected_rows"]:
-        yield f"  line {row['line']}: {row['reason']}: {row['excerpt']}"
+    yield from _rejected_lines(outcome["rejected_rows"])
     if "images" in outcome:
         images = outcome["images"]
         yield f"stored {images['stored']} real images, skipped {images['skipped']} (job {images['job_id']})"
@@ -71,3 +78,21 @@ def _lines(outcome: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {count} {reason}"
         for row in images.get("examples", ()):
             yield f"  caption {row['caption_id']}, image {row['image']!r}: {row['reason']}"
+
+
+def _preview_lines(shown: Mapping[str, Any]) -> Iterator[str]:
+    yield f"read as {shown['format']}" + (f", {shown['encoding']}" if shown["encoding"] else "")
+    if shown["names"]:
+        yield f"columns: {', '.join(shown['names'])}"
+    yield from (f"  {note}" for note in shown["notes"])
+    for row in shown["rows"]:
+        image = f"  [{row['image']}]" if row["image"] else ""
+        yield f"{row['id']}{image}  {row['caption']}"
+    yield from _rejected_lines(shown["rejected_rows"])
+    yield "nothing was stored"
+
+
+def _rejected_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        file = f"{row['file']}, " if row.get("file") else ""
+        yield f"  {file}line {row['line']}: {row['reason']}: {row['excerpt']}"

@@ -22,6 +22,7 @@ from synthvlm_ui.store import Workspace
 
 SAMPLE_DATASET = "sample"
 OnDuplicate = Literal["skip", "replace", "error"]
+PREVIEW_ROWS = 20
 _SHOWN_REJECTIONS = 50
 
 
@@ -36,6 +37,17 @@ class CaptionDesk:
                     on_duplicate: OnDuplicate = "skip") -> dict[str, Any]:
         """Reads a caption file into a dataset. Raises: UnreadableFile, EmptyInput, DuplicateId, BadSetting."""
         return self._store(read_captions(Path(path), mapping=mapping or {}), dataset, on_duplicate, str(path))
+
+    def preview(self, path: Path | str, mapping: Mapping[str, str] | None = None,
+                rows: int = PREVIEW_ROWS) -> dict[str, Any]:
+        """How a file or folder would be read, on its first captions; stores nothing. Raises: as ``import_file``."""
+        read = read_captions(Path(path), mapping=mapping or {}, limit=rows)
+        captions = [{"id": each.id, "caption": each.caption, "image": each.image, "meta": dict(each.meta)}
+                    for each in read]
+        return {"format": read.format, "encoding": read.encoding, "names": list(read.names),
+                "columns": read.columns.to_json() if read.columns else {}, "rows": captions,
+                "rejected": read.rejected_count, "reasons": dict(read.reasons), "rejected_rows": _rejected_rows(read),
+                "notes": list(read.notes)}
 
     def import_texts(self, text: str, dataset: str, on_duplicate: OnDuplicate = "skip") -> dict[str, Any]:
         """Every non-empty line is a caption. Raises: EmptyInput, DuplicateId, BadSetting."""
@@ -73,11 +85,14 @@ class CaptionDesk:
         reasons = Counter(read.reasons)
         if added.duplicates:
             reasons["duplicate"] += added.duplicates
-        shown = [{"line": row.line, "reason": row.reason, "excerpt": row.text_excerpt}
-                 for row in read.rejected[:_SHOWN_REJECTIONS]]
         return {"dataset": dataset, "imported": added.imported, "replaced": added.replaced,
-                "rejected": read.rejected_count + added.duplicates, "reasons": dict(reasons), "rejected_rows": shown,
-                "notes": list(read.notes)}
+                "rejected": read.rejected_count + added.duplicates, "reasons": dict(reasons),
+                "rejected_rows": _rejected_rows(read), "notes": list(read.notes), "source": read.path.name}
+
+
+def _rejected_rows(read: ReadCaptions) -> list[dict[str, Any]]:
+    return [{"line": row.line, "reason": row.reason, "excerpt": row.text_excerpt, "file": row.file}
+            for row in read.rejected[:_SHOWN_REJECTIONS]]
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,7 @@ from typing import Protocol
 from synthvlm_ui.comparison import RefusedImage
 from synthvlm_ui.comparison.real_images import MAX_FILE_BYTES
 from synthvlm_ui.errors import BadSetting, UnknownName, UnreadableFile
+from synthvlm_ui.service.real_archives import OpenArchive, open_archive, split_name
 
 WORLD = "miniature:"
 WORLDS = ("world-real", "world-skewed", "world-heldout")
@@ -49,11 +50,28 @@ class ImageFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve(strict=True)
+        self._archive: tuple[Path, OpenArchive] | None = None
 
     def read(self, name: str) -> bytes:
-        """The file of that name. Raises: RefusedImage, also for a name or a link that leads out of the folder."""
+        """The file of that name, or what lies inside an archive of the folder (``a.tar/1.jpg``, ``a.parquet/7``).
+
+        Raises: RefusedImage, also for a name or a link that leads out of the folder.
+        """
         if "\0" in name or "://" in name:
             raise RefusedImage("not the name of a file")
+        parts = split_name(name)
+        path = self._find(name if parts is None else parts[0])
+        if parts is not None:
+            if self._archive is None or self._archive[0] != path:
+                self._archive = path, open_archive(path)
+            return self._archive[1].read(parts[1])
+        try:
+            with path.open("rb") as file:
+                return file.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            raise RefusedImage("a file that cannot be read") from error
+
+    def _find(self, name: str) -> Path:
         try:
             # Resolved with every link on the way: where it ends is what counts.
             path = (self._folder / name.replace("\\", "/")).resolve(strict=True)
@@ -63,11 +81,7 @@ class ImageFolder:
             raise RefusedImage("outside the image folder")
         if not path.is_file():
             raise RefusedImage("not a regular file")
-        try:
-            with path.open("rb") as file:
-                return file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise RefusedImage("a file that cannot be read") from error
+        return path
 
 
 class WorldScenes:

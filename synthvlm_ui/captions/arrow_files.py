@@ -1,0 +1,98 @@
+"""Rows of a Hugging Face data set on disk: a folder of parquet files, or one that save_to_disk wrote (Arrow streams).
+
+An image that the data set holds itself is named file/row. Nothing of it is decoded here, and no script of it is run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from synthvlm_ui.captions.rows import Rejected
+from synthvlm_ui.captions.source import Row, Source
+from synthvlm_ui.errors import UnreadableFile
+
+_SPLIT = re.compile(r"(?P<split>[A-Za-z]\w*?)-\d{5}-of-\d{5}")
+_BATCH_ROWS = 8192
+
+
+def tables_of(folder: Path) -> list[Path]:
+    """The parquet and Arrow files of a data set's folder, in the order of their names."""
+    found = [path for ending in ("parquet", "arrow") for path in sorted(folder.rglob(f"*.{ending}"))]
+    return [path for path in found if path.is_file() and not path.name.startswith((".", "cache-"))]
+
+
+def read_tables(source: Source) -> Iterator[Row | Rejected]:
+    """One row a row of every table; the split, where the names of the files say one, is kept.
+
+    Raises: UnreadableFile.
+    """
+    import pyarrow as pa
+
+    tables = tables_of(source.path)
+    number = 0
+    for table in tables:
+        name, facts = table.relative_to(source.path).as_posix(), _facts(source.path, table)
+        try:
+            schema, batches = _batches(table)
+            columns = source.choose(schema.names)
+            if columns is None:
+                raise source.no_caption_column(schema.names)
+            taken = [_taken(column, schema) for column in (columns.caption, columns.id, columns.image)]
+            row = 0
+            for batch in batches([each[0] for each in taken if each and not each[1]]):
+                for text, given, image in _rows(batch, taken):
+                    row, number = row + 1, number + 1
+                    # A struct of bytes and path, as the library `datasets` writes images.
+                    held = f"{name}/{row - 1}" if isinstance(image, _Held) else image
+                    yield number, text, given, held, facts
+        except (pa.ArrowException, OSError) as problem:
+            reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+            raise UnreadableFile(f"cannot be read: {reason}", where=str(table),
+                                 fix="Check that the data set is complete.") from None
+
+
+class _Held:
+    """Stands for an image inside the table, whose bytes are not read."""
+
+
+_HELD = _Held()
+# (column, whether its values are only to be stood for), or None for a role that no column has.
+_Taken = tuple[str, bool] | None
+
+
+def _batches(table: Path) -> tuple[Any, Callable[[Sequence[str]], Iterator[Any]]]:
+    """The schema of a table, and its batches with these columns at least."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if table.suffix == ".parquet":
+        file = pq.ParquetFile(table)
+        return file.schema_arrow, lambda names: file.iter_batches(batch_size=_BATCH_ROWS, columns=list(names))
+    stream = pa.ipc.open_stream(pa.memory_map(str(table)))
+    return stream.schema, lambda names: iter(stream)
+
+
+def _taken(name: str | None, schema: Any) -> _Taken:
+    import pyarrow as pa
+
+    if name is None:
+        return None
+    kind = schema.field(name).type
+    return name, pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
+def _rows(batch: Any, taken: Sequence[_Taken]) -> Iterator[tuple[object, ...]]:
+    lists = [[None] * batch.num_rows if each is None else [_HELD] * batch.num_rows if each[1]
+             else batch.column(each[0]).to_pylist() for each in taken]
+    return zip(*lists, strict=True)
+
+
+def _facts(folder: Path, table: Path) -> Mapping[str, Any] | None:
+    found = _SPLIT.match(table.stem)
+    if found is not None and found["split"] != "data":
+        return {"split": found["split"]}
+    inside = table.relative_to(folder).parts
+    return {"split": inside[0]} if len(inside) > 1 and inside[0] != "data" else None
