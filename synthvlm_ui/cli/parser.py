@@ -53,13 +53,38 @@ class Commands:
 
 def build_parser() -> Parser:
     """The whole grammar; docs and tests read the commands from it, so that they cannot drift apart."""
-    from synthvlm_ui.cli import captions, diversity, export, generate, info, jobs, score, select, train, verdict
+    from synthvlm_ui.cli import (
+        captions,
+        diversity,
+        evaluate,
+        export,
+        generate,
+        info,
+        jobs,
+        score,
+        select,
+        train,
+        verdict,
+    )
 
     shared = _shared_options()
     parser = Parser(prog=PROGRAM, description="Make, judge and export synthetic image-caption pairs.", parents=[shared])
     parser.add_argument("--version", action="version", version=f"SynthVLM UI {__version__}")
     commands = Commands(parser, shared)
-    for room in (info, captions, generate, score, select, verdict, diversity, export, train, jobs):
+    rooms = (
+        info,
+        captions,
+        generate,
+        score,
+        select,
+        verdict,
+        diversity,
+        export,
+        train,
+        evaluate,
+        jobs,
+    )
+    for room in rooms:
         room.add_to(commands)
     return parser
 

@@ -43,7 +43,7 @@ class Engines:
 
     def scorers(self, names: Sequence[str], clip_model: str) -> list[Scorer]:
         """The scorers of these names, CLIP ones on ``clip_model``. Raises: UnknownName, ModelUnavailable."""
-        return build_scorers(names, lambda: self._embedder(clip_model))
+        return build_scorers(names, lambda: self.embedder(clip_model))
 
     def text_embedder(self, name: str) -> TextEmbedder:
         """Raises: UnknownName, ModelUnavailable, BadSetting, OutOfMemory."""
@@ -51,7 +51,8 @@ class Engines:
             self._text_embedders[name] = create_text_embedder(name, device=self.device)
         return self._text_embedders[name]
 
-    def _embedder(self, name: str) -> Embedder:
+    def embedder(self, name: str) -> Embedder:
+        """Raises: UnknownName, ModelUnavailable."""
         if name not in self._embedders:
             self._embedders[name] = create_embedder(name, device=self.device)
         return self._embedders[name]

@@ -23,6 +23,7 @@ from synthvlm_ui.service.caption_desk import CaptionDesk
 from synthvlm_ui.service.curation_desk import CurationDesk
 from synthvlm_ui.service.devices import default_device
 from synthvlm_ui.service.diversity_desk import DiversityDesk
+from synthvlm_ui.service.evaluation_desk import EvaluationDesk
 from synthvlm_ui.service.export_desk import ExportDesk
 from synthvlm_ui.service.finding_desk import FindingDesk
 from synthvlm_ui.service.generation_desk import GenerationDesk
@@ -67,6 +68,7 @@ class Studio:
                                      self.candidates)
         self.diversity = DiversityDesk(workspace, self.jobs)
         self.training = TrainingDesk(workspace, self.jobs)
+        self.evaluation = EvaluationDesk(workspace, self.jobs)
         self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
         self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)
 

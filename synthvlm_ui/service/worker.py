@@ -39,9 +39,17 @@ class _Handlers:
 
     def table(self) -> dict[str, Handler]:
         """What this worker can do, by kind of job."""
-        return {"generate": self.generate, "score": self.score, "real-images": self.real_images,
-                "export": self.export, "write": self.write, "curate": self.curate,
-                "diversity": self.diversity, "train": self.train}
+        return {
+            "generate": self.generate,
+            "score": self.score,
+            "real-images": self.real_images,
+            "write": self.write,
+            "curate": self.curate,
+            "diversity": self.diversity,
+            "export": self.export,
+            "train": self.train,
+            "evaluate": self.evaluate,
+        }
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.generate_job import run_generate
@@ -57,6 +65,11 @@ class _Handlers:
         from synthvlm_ui.service.real_images_job import run_real_images
 
         return run_real_images(context, self._workspace)
+
+    def evaluate(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.evaluation_job import run_evaluate
+
+        return run_evaluate(context, self._workspace, self._load())
 
     def export(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.export_job import run_export
