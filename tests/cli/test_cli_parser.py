@@ -85,13 +85,7 @@ def test_a_line_that_does_not_parse_is_one_line_on_stderr_and_one_object(
 
 
 @pytest.mark.parametrize("line", [
-    ["captions", "write", "--dataset", "d", "--count", "3"],
     ["generate", "--dataset", "d", "--executor", "ray"],
-    ["select", "--dataset", "d", "--name", "s", "--per-cluster", "3"],
-    ["diversity", "--datasets", "a,b"],
-    ["compare", "--real", "a", "--synthetic", "b"],
-    ["train", "--recipe", "llava-lora", "--out", "o"],
-    ["evaluate", "--model", "m", "--dataset", "d"],
     ["findings", "--quick"],
 ])
 def test_what_does_not_work_yet_is_not_accepted(line: list[str]) -> None:
