@@ -55,12 +55,14 @@ def build_parser() -> Parser:
     """The whole grammar; docs and tests read the commands from it, so that they cannot drift apart."""
     from synthvlm_ui.cli import (
         captions,
+        compare,
         diversity,
         evaluate,
         export,
         generate,
         info,
         jobs,
+        rate,
         score,
         select,
         train,
@@ -78,6 +80,8 @@ def build_parser() -> Parser:
         score,
         select,
         verdict,
+        compare,
+        rate,
         diversity,
         export,
         train,

@@ -20,6 +20,7 @@ from synthvlm_ui.backends import list_backends
 from synthvlm_ui.service.candidate_desk import CandidateDesk
 from synthvlm_ui.service.caption_curation_desk import CaptionCurationDesk
 from synthvlm_ui.service.caption_desk import CaptionDesk
+from synthvlm_ui.service.comparison_desk import ComparisonDesk
 from synthvlm_ui.service.curation_desk import CurationDesk
 from synthvlm_ui.service.devices import default_device
 from synthvlm_ui.service.diversity_desk import DiversityDesk
@@ -31,6 +32,7 @@ from synthvlm_ui.service.insight_desk import InsightDesk
 from synthvlm_ui.service.items import Items
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.neighbours import Neighbours
+from synthvlm_ui.service.preference_desk import PreferenceDesk
 from synthvlm_ui.service.query import QueryDesk
 from synthvlm_ui.service.real_image_desk import RealImageDesk
 from synthvlm_ui.service.saved_view_desk import SavedViewDesk
@@ -71,6 +73,8 @@ class Studio:
         self.evaluation = EvaluationDesk(workspace, self.jobs)
         self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
         self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)
+        self.comparison = ComparisonDesk(workspace, self.jobs)
+        self.preference = PreferenceDesk(workspace, self.comparison, self.jobs, actor)
 
     @classmethod
     def open(cls, workspace: Path | str, *, actor: str = "local", read_only: bool = False) -> Studio:

@@ -49,6 +49,8 @@ class _Handlers:
             "export": self.export,
             "train": self.train,
             "evaluate": self.evaluate,
+            "compare": self.compare,
+            "judge": self.judge,
         }
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
@@ -96,6 +98,16 @@ class _Handlers:
 
         self._engines = None  # training wants the memory that a warm generator holds
         return run_train(context, self._workspace)
+
+    def compare(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.comparison_job import run_compare
+
+        return run_compare(context, self._workspace, self._load())
+
+    def judge(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.judge_job import run_judge
+
+        return run_judge(context, self._workspace, self._device)
 
     def _load(self) -> Any:
         if self._engines is None:

@@ -221,10 +221,23 @@ class CandidateColumns:
             raise UnknownName.of("score", name, sorted(columns))
         return columns[name].view[: self.n]
 
+    def score_by(self, key: str, name: str) -> NDArray[np.float32]:
+        """One column of one scorer key, whichever is active; NaN where it has said nothing. Raises: UnknownName."""
+        scores = self._index.scores.keys.get(key)
+        if scores is None or name not in scores.columns:
+            raise UnknownName(f"no scores {name!r} of {key!r}", fix="Score first.")
+        return scores.columns[name].view[: self.n]
+
     def scorers(self) -> list[ScorerInfo]:
         """The active scorer of every scorer name, sorted by name."""
         table = self._index.scores
         return [table.keys[table.active_key(name)].scorer for name in table.names()]
+
+    def scorer_of(self, key: str) -> ScorerInfo:
+        """The scorer behind a key, with its settings. Raises: UnknownName."""
+        if key not in self._index.scores.keys:
+            raise UnknownName.of("scorer key", key, sorted(self._index.scores.keys))
+        return self._index.scores.keys[key].scorer
 
     def scorer_keys(self, name: str) -> list[str]:
         """The keys of a scorer, the one covering most rows first. Raises: UnknownName."""

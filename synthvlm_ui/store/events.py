@@ -13,7 +13,7 @@ from synthvlm_ui.errors import CorruptData
 from synthvlm_ui.records import Verdict
 from synthvlm_ui.store.bitmaps import bitmap_of, unpacked
 
-EventKind = Literal["verdict", "undo", "redo", "selection", "note", "view", "caption_verdict"]
+EventKind = Literal["verdict", "undo", "redo", "selection", "note", "view", "caption_verdict", "study", "rating"]
 VERDICT_VALUES: Mapping[str, int] = {"keep": 1, "reject": -1, "clear": 0}
 
 

@@ -23,7 +23,7 @@ from synthvlm_ui.store.events import VERDICT_VALUES, Event, EventKind
 from synthvlm_ui.store.registry import ShardRegistry
 
 _COLUMNS = "id, at, actor, kind, payload, verdict, target, ordinals"
-FREE_KINDS = ("selection", "note", "view", "caption_verdict")
+FREE_KINDS = ("selection", "note", "view", "caption_verdict", "study", "rating")
 
 # The actor's latest verdict whose last undo, if any, was followed by a redo.
 _UNDOABLE = """
@@ -57,7 +57,7 @@ class Journal:
         return str(self.database.one("SELECT value FROM meta WHERE name = 'journal_id'"))
 
     def append(self, kind: EventKind, actor: str, payload: Mapping[str, Any]) -> int:
-        """Adds a selection, note or view and returns its event id. Raises: BadSetting for any other kind."""
+        """Adds a selection, note, view, study or rating and returns its event id. Raises: BadSetting."""
         if kind not in FREE_KINDS:
             raise BadSetting(f"an event of kind {kind!r} cannot be appended", fix=f"Use {', '.join(FREE_KINDS)}.")
         with self.database.transaction():
