@@ -33,6 +33,11 @@ def add_to(commands: Commands) -> None:
                         help="embeddings of your own, one file a set; --datasets then only names them")
     add("--seed", type=at_least(0), default=0, metavar="S", help="seed of the first fit (default: 0)")
     add("--fits", type=at_least(1), default=5, metavar="N", help="fits that make the band (default: 5)")
+    add("--map", choices=("pca", "tsne", "umap"), metavar="METHOD",
+        help="also place the rows on a plane: pca, tsne or umap (where umap-learn is installed)")
+    add("--fill-gaps", type=at_least(1), metavar="N",
+        help="also have N captions written for the clusters that the first dataset has least of")
+    add("--writer", default="miniature", metavar="NAME", help="who writes them (default: miniature)")
     add("--elbow", type=span, metavar="MIN:MAX", help="also WCSS for each K of this range, such as 2:40")
 
 
@@ -45,12 +50,21 @@ def span(text: str) -> tuple[int, int]:
 
 
 def _diversity(options: argparse.Namespace, studio: Studio, output: Output) -> None:
+    if options.map:
+        studio.diversity_maps.check(options.map)
     run = studio.diversity.start(
         options.datasets, options.selections, parts=options.parts, embedder=options.embedder,
         embeddings=options.embeddings, k=options.k, seed=options.seed, fits=options.fits, elbow=options.elbow)
     job = follow(studio, run, output)
     report = studio.diversity.report(run)
     outcome = {key: report[key] for key in KEYS} | {key: report[key] for key in ("wcss", "knee") if key in report}
+    if options.map:
+        placed = follow(studio, studio.diversity_maps.start(run, options.map), output)["result"]
+        outcome["map"] = {**placed, "file": str(studio.diversity_maps.file(run, options.map))}
+    if options.fill_gaps:
+        filled = studio.diversity_maps.fill(run, next(iter(report["datasets"])), options.fill_gaps, options.writer,
+                                            seed=options.seed)
+        outcome["filled"] = follow(studio, filled, output)["result"]
     for name, found in report["datasets"].items():
         if found["left_out"]:
             output.note(f"{name}: {found['left_out']} rows without a usable embedding are left out")
@@ -68,6 +82,11 @@ def _lines(outcome: Mapping[str, Any]) -> Iterator[str]:
     yield from table(rows)
     for found in outcome["differences"]:
         yield found["statement"]
+    if filled := outcome.get("filled"):
+        yield (f"{filled['written']} captions written into gaps ({filled['tried']} texts tried): "
+               f"{filled['entropy_before']:.2f} bit before, {filled['entropy_after']:.2f} bit after")
+    if placed := outcome.get("map"):
+        yield f"{placed['points']} points placed by {placed['method']}: {placed['file']}"
     if outcome.get("wcss"):
         yield from table([["  K", "WCSS"], *([f"  {k}{' <- knee' if int(k) == outcome['knee'] else ''}", f"{value:.1f}"]
                                              for k, value in outcome["wcss"].items())])

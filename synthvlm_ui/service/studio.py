@@ -24,6 +24,7 @@ from synthvlm_ui.service.comparison_desk import ComparisonDesk
 from synthvlm_ui.service.curation_desk import CurationDesk
 from synthvlm_ui.service.devices import default_device
 from synthvlm_ui.service.diversity_desk import DiversityDesk
+from synthvlm_ui.service.diversity_map_desk import DiversityMapDesk
 from synthvlm_ui.service.evaluation_desk import EvaluationDesk
 from synthvlm_ui.service.export_desk import ExportDesk
 from synthvlm_ui.service.finding_desk import FindingDesk
@@ -71,6 +72,7 @@ class Studio:
         self.diversity = DiversityDesk(workspace, self.jobs)
         self.training = TrainingDesk(workspace, self.jobs)
         self.evaluation = EvaluationDesk(workspace, self.jobs)
+        self.diversity_maps = DiversityMapDesk(workspace, self.jobs)
         self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
         self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)
         self.comparison = ComparisonDesk(workspace, self.jobs)

@@ -46,6 +46,8 @@ class _Handlers:
             "write": self.write,
             "curate": self.curate,
             "diversity": self.diversity,
+            "diversity-map": self.diversity_map,
+            "fill-gaps": self.fill_gaps,
             "export": self.export,
             "train": self.train,
             "evaluate": self.evaluate,
@@ -108,6 +110,17 @@ class _Handlers:
         from synthvlm_ui.service.judge_job import run_judge
 
         return run_judge(context, self._workspace, self._device)
+
+    def diversity_map(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.diversity_map import run_diversity_map
+
+        return run_diversity_map(context, self._workspace, self._load)
+
+    def fill_gaps(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.fill_gaps_job import run_fill_gaps
+
+        return run_fill_gaps(context, self._workspace, lambda name: self._load().writer(name),
+                             lambda name: self._load().text_embedder(name))
 
     def _load(self) -> Any:
         if self._engines is None:
