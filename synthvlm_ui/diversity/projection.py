@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+from typing import Any
 
 import numpy as np
 
@@ -39,8 +41,8 @@ def project(rows: FloatRows, method: str, *, seed: int = 0) -> FloatRows:
         start = (flat[:, :2] / max(float(flat[:, 0].std()), 1e-9) * 1e-4).astype(np.float32)
         flat = TSNE(2, perplexity=perplexity, init=start, random_state=seed, method="barnes_hut").fit_transform(flat)
     elif method == "umap":
-        import umap
-
+        # By name, since it is an extra that nothing else needs.
+        umap: Any = importlib.import_module("umap")
         flat = umap.UMAP(n_components=2, random_state=seed, n_jobs=1).fit_transform(flat)
     flat = np.asarray(flat[:, :2], np.float32)
     flat = flat - flat.mean(axis=0)
