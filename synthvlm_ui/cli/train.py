@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def add_to(commands: Commands) -> None:
     parser = commands.add("train", _train, "train a model on a selection, real images or files")
     parser.add_argument("--recipe", required=True, metavar="RECIPE",
-                        help="synth2-vq (picture tokenizer) or synth2-generator (masked-token generator)")
+                        help="synth2-vq (picture tokenizer), synth2-generator (masked-token generator), "
+                             "synth2-tokens or synth2-pixels (VLM)")
     parser.add_argument("--selection", action="append", default=[], metavar="S[:WEIGHT]",
                         help="train on this selection; may be given several times")
     parser.add_argument("--real", action="append", default=[], metavar="DATASET[:WEIGHT]",
@@ -31,8 +32,10 @@ def add_to(commands: Commands) -> None:
 def _add_settings(parser: Parser) -> None:
     add = parser.add_argument
     add("--init-from", metavar="DIR|ID", help="start from the parts of this directory (default: the embedded ones)")
-    add("--config", metavar="NAME", help="size of what is trained: tiny, miniature or paper (default: miniature)")
-    add("--language-model", metavar="DIR|ID", help="frozen language model that encodes the generator's text")
+    add("--config", metavar="NAME",
+        help="size of what is trained: tiny, miniature, paper, ...; a wrong name lists them (default: miniature)")
+    add("--language-model", metavar="DIR|ID",
+        help="frozen language model that encodes the generator's text or writes the VLM's captions")
     add("--perceptual", default="miniature", metavar="NAME",
         help="network of the tokenizer's perceptual term: an open_clip model, vgg16:DIR|ID, or none "
              "(default: miniature, which has seen only the small world)")
@@ -41,6 +44,8 @@ def _add_settings(parser: Parser) -> None:
     add("--batch-size", type=at_least(1), metavar="B", help="default: the configuration's own")
     add("--seed", type=at_least(0), default=0, metavar="S", help="of weights, order and masks (default: 0)")
     add("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)")
+    add("--on-the-fly", action="store_true",
+        help="draw the tokens of a selection's captions anew each time (synth2-tokens)")
     add("--resume", action="store_true", help="go on with the training that is in --out")
     add("--detach", action="store_true", help="print the job's id and do not wait for it")
 
@@ -51,7 +56,8 @@ def _train(options: argparse.Namespace, studio: Studio, output: Output) -> None:
         data=_text(options.data), images=_text(options.images), init_from=options.init_from,
         configuration=options.config, language=options.language_model, perceptual=options.perceptual,
         max_steps=options.max_steps, learning_rate=options.learning_rate, batch_size=options.batch_size,
-        seed=options.seed, device=options.device, resume=options.resume)
+        seed=options.seed, device=options.device, resume=options.resume,
+        on_the_fly=options.on_the_fly)
     plan = studio.training.check(settings)
     job_id = studio.training.start(settings)
     output.note(f"{plan['pairs']} pairs, {plan['steps']} steps of {plan['batch_size']} ({plan['epochs']:.3g} rounds), "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -219,7 +220,7 @@ class MaskedGenerator(nn.Module):
         """What the layers read of N texts; a sampler needs it once for all its steps."""
         words = self.text_in(text.states) + self.text_position
         prefix = self.text_norm(self.text_block(words, text.mask))
-        return TextPrefix(tuple(block.read_text(prefix) for block in self.blocks), text.mask)
+        return TextPrefix(tuple(cast(GeneratorBlock, block).read_text(prefix) for block in self.blocks), text.mask)
 
     def states_under(self, tokens: Tensor, prefix: TextPrefix) -> Tensor:
         """`corner_states` of token ids (N, tokens) under texts already read."""

@@ -37,7 +37,7 @@ def run_train(context: JobContext, workspace: Workspace) -> Mapping[str, Any]:
         language=resolve_weights(config["language"], LANGUAGE_FILES) if config["language"] else None,
         features=_features(config["perceptual"], device), steps=config["max_steps"],
         learning_rate=config["learning_rate"], batch_size=config["batch_size"], seed=config["seed"], device=device,
-        resume=config["resume"],
+        resume=config["resume"], on_the_fly=config["on_the_fly"],
         facts={"job": context.id, "perceptual": config["perceptual"], "language": config["language"],
                "command": config["command"]},
     )  # fmt: skip

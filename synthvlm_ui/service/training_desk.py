@@ -23,7 +23,7 @@ from synthvlm_ui.service.training_pairs import open_sources
 from synthvlm_ui.store import Workspace
 from synthvlm_ui.training import PRESETS, RECIPES, RunDirectory, TrainRequest, configurations
 
-_PARTS = ("vq", "lm", "generator")
+_PARTS = ("vq", "lm", "generator", "vlm")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class TrainingSettings:
     seed: int = 0
     device: str = "auto"
     resume: bool = False
+    on_the_fly: bool = False
 
 
 # The option of each setting where its name differs.
@@ -88,7 +89,8 @@ class TrainingDesk:
         request = TrainRequest(
             recipe=settings.recipe, out=Path(settings.out), sources=open_sources(self._workspace, asdict(settings)),
             parts=MINIATURE, configuration=settings.configuration, init_from=_init_from(settings),
-            steps=settings.max_steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size)
+            steps=settings.max_steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size,
+            on_the_fly=settings.on_the_fly)
         self._check_out(settings)
         if settings.language:
             require_weights(settings.language, "config.json")

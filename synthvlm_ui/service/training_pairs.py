@@ -93,7 +93,7 @@ def _selection(workspace: Workspace, name: str, weight: float | None) -> Source:
     ids = workspace.selections.load(name).candidate_ids
     if not ids:
         raise EmptyInput(f"selection {name!r} keeps nothing", fix="Loosen its thresholds and save it again.")
-    return Source(name, StoredPairs(workspace.columns, workspace.columns.ordinals_of(ids)), weight)
+    return Source(name, StoredPairs(workspace.columns, workspace.columns.ordinals_of(ids)), weight, synthetic=True)
 
 
 def _real(workspace: Workspace, name: str, weight: float | None) -> Source:

@@ -35,11 +35,15 @@ class Pairs(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """Pairs with their share of every batch; without a weight a source counts as much as it has pairs."""
+    """Pairs with their share of every batch; without a weight a source counts as much as it has pairs.
+
+    ``synthetic`` pairs may be read as tokens where real ones are read as pixels.
+    """
 
     name: str
     pairs: Pairs
     weight: float | None = None
+    synthetic: bool = False
 
 
 @dataclass(frozen=True)

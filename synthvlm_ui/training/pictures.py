@@ -40,27 +40,33 @@ def square(image: bytes | UInt8Image, side: int) -> UInt8Image:
 
 
 class PictureBatches:
-    """Pictures and captions of each step of a mixture. Use as a context manager: it has threads.
+    """Pictures of each step of a mixture, or of the sources ``only``. Use as a context manager: it has threads.
 
     A picture that cannot be read is replaced by the next one of its source and counted in ``unreadable``.
     """
 
-    def __init__(self, mixture: Mixture, side: int, threads: int = 4) -> None:
-        self.mixture, self.side = mixture, side
+    def __init__(self, mixture: Mixture, side: int, threads: int = 4, only: frozenset[int] | None = None) -> None:
+        self.mixture, self.side, self.only = mixture, side, only
         self._pool = ThreadPoolExecutor(threads)
         self._ahead: tuple[int, list[Future[UInt8Image]]] | None = None
         self._lock = threading.Lock()
         self.unreadable: set[Draw] = set()
 
     def load(self, step: int) -> tuple[NDArray[np.uint8], list[Draw]]:
-        """Pictures (N, side, side, 3) uint8 of a step and what was drawn; begins to read the step after it."""
+        """Pictures (N, side, side, 3) uint8 of a step and all that was drawn; begins to read the step after it."""
         ahead, self._ahead = self._ahead, None
         futures = ahead[1] if ahead and ahead[0] == step else self._submit(step)
         self._ahead = (step + 1, self._submit(step + 1))
-        return np.stack([future.result() for future in futures]), self.mixture.draw(step)
+        pictures = [future.result() for future in futures]
+        stacked = np.stack(pictures) if pictures else np.zeros((0, self.side, self.side, 3), np.uint8)
+        return stacked, self.mixture.draw(step)
+
+    def reads(self, draw: Draw) -> bool:
+        """Whether the picture of a pair is among those that ``load`` gives."""
+        return self.only is None or draw.source in self.only
 
     def _submit(self, step: int) -> list[Future[UInt8Image]]:
-        return [self._pool.submit(self._picture, draw) for draw in self.mixture.draw(step)]
+        return [self._pool.submit(self._picture, draw) for draw in self.mixture.draw(step) if self.reads(draw)]
 
     def _picture(self, draw: Draw) -> UInt8Image:
         return readable(self.mixture.sources[draw.source].pairs, draw.index, self.side, lambda: self._note(draw))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from synthvlm_ui.errors import BadSetting, UnknownName
 
-RECIPES = ("synth2-vq", "synth2-generator")
+RECIPES = ("synth2-vq", "synth2-generator", "synth2-tokens", "synth2-pixels")
 DEFAULT_CONFIGURATION = "miniature"
 
 
@@ -35,6 +35,7 @@ class Preset:
     adversarial_start: float = 0.1
     caption_dropout: float = 0.1
     average_decay: float = 0.999
+    dropout: float = 0.0
 
 
 # Synth2 Table 6: Adam (0.9, 0.99), 1e-4 for both networks, batch 256, cosine decay, warm-up 10,000 of 500,000 steps;
@@ -42,6 +43,7 @@ class Preset:
 _VQ = {"betas": (0.9, 0.99), "gradient_clip": 0.0}
 # Synth2 A.1.2 and 4.1.2: AdamW, 1e-4, warm-up 5,000 of 500,000 steps, weight decay 1e-4, clip 1.0, batch 512; no
 # decay of the rate is mentioned.
+# Synth2 A.2: fine-tuning with 1e-5 and dropout 0.1; steps and batch are not given.
 _GENERATOR = {"weight_decay": 1e-4, "gradient_clip": 1.0, "cosine": False}
 
 PRESETS: dict[tuple[str, str], Preset] = {
@@ -57,6 +59,16 @@ PRESETS: dict[tuple[str, str], Preset] = {
     ("synth2-generator", "paper"): Preset(
         500_000, 512, 1e-4, 0.01, "120 million parameters, A.1.3", **_GENERATOR),  # type: ignore[arg-type]
 }  # fmt: skip
+for _recipe in ("synth2-tokens", "synth2-pixels"):
+    PRESETS |= {
+        (_recipe, "tiny"): Preset(400, 16, 2e-3, 0.05, "to try things", **_GENERATOR),  # type: ignore[arg-type]
+        (_recipe, "miniature"): Preset(
+            3000, 32, 1e-3, 0.03, "a frozen 1.3 million parameter LM", **_GENERATOR),  # type: ignore[arg-type]
+        (_recipe, "paper"): Preset(
+            500_000, 512, 1e-4, 0.01, "384 million trained, A.1.4", **_GENERATOR),  # type: ignore[arg-type]
+        (_recipe, "finetune"): Preset(
+            10_000, 512, 1e-5, 0.01, "goes on from --init-from, A.2", dropout=0.1, **_GENERATOR),  # type: ignore[arg-type]
+    }
 
 
 def configurations(recipe: str) -> list[str]:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -19,16 +20,19 @@ from synthvlm_ui.errors import BadSetting, DiskFull, OutOfMemory
 from synthvlm_ui.models import sizes, storage
 from synthvlm_ui.models.language import LanguageModel, load_language_model
 from synthvlm_ui.models.masked_generator import GeneratorConfig, MaskedGenerator
+from synthvlm_ui.models.vlm import TokenVlm, load_vlm
 from synthvlm_ui.models.vq_tokenizer import PictureTokenizer
 from synthvlm_ui.models.vqgan import VqGan, VqGanConfig
+from synthvlm_ui.training.captioning import CaptionTraining
 from synthvlm_ui.training.discriminator import PatchDiscriminator
 from synthvlm_ui.training.loop import CHECKPOINT_EVERY_S, Recipe, Report, run
 from synthvlm_ui.training.masked import MaskedTraining
-from synthvlm_ui.training.pairs import Mixture
+from synthvlm_ui.training.pairs import Mixture, Source
 from synthvlm_ui.training.parts import copy_language, copy_part, find_part
 from synthvlm_ui.training.pictures import PictureBatches
 from synthvlm_ui.training.request import Outcome, TrainRequest
 from synthvlm_ui.training.run_directory import RunDirectory
+from synthvlm_ui.training.token_feed import FreshTokens, TokenFeed
 from synthvlm_ui.training.tokens import MAX_CODES, EncodingStopped, TokenTable
 from synthvlm_ui.training.vq import CODES_FIXED, VqNetworks, VqTraining
 
@@ -58,7 +62,8 @@ def train(request: TrainRequest, watcher: Watcher, checkpoint_every_s: float = C
     torch.manual_seed(request.seed)
     with ExitStack() as on_leaving:
         watcher.phase("opening the networks")
-        builder = {"synth2-vq": _vq, "synth2-generator": _generator}[request.recipe]
+        builder = {"synth2-vq": _vq, "synth2-generator": _generator, "synth2-tokens": _vlm, "synth2-pixels": _vlm}[
+            request.recipe]
         directory = RunDirectory(request.out)
         build = builder(request, mixture, watcher, on_leaving)
         directory.begin(_settings(request), resume=request.resume)
@@ -76,6 +81,7 @@ def _settings(request: TrainRequest) -> dict[str, Any]:
         "recipe": request.recipe, "configuration": request.configuration_name(), "steps": preset.steps,
         "batch_size": preset.batch_size, "learning_rate": preset.learning_rate, "seed": request.seed,
         "device": request.device, "init_from": str(request.init_from) if request.init_from else None,
+        "on_the_fly": request.on_the_fly,
         "sources": [[s.name, s.pairs.key, len(s.pairs), s.weight] for s in request.sources], **request.facts,
     }  # fmt: skip
 
@@ -126,19 +132,82 @@ def _generator(request: TrainRequest, mixture: Mixture, watcher: Watcher,
     def build() -> Recipe:
         copy_part(vq, request.out, "vq")
         copy_language(lm, request.out)
-        with open(vq / storage.WEIGHTS, "rb") as file:
-            key = hashlib.file_digest(file, "sha256").hexdigest()
-        tokens = TokenTable(request.out / "run" / "tokens", mixture.sources, tokenizer, key)
-
-        def show(done: int, total: int) -> bool:
-            watcher.phase(f"encoding pictures, {done} of {total}", 0, request.preset().steps)
-            return watcher.should_stop()
-
-        tokens.fill(show)
+        tokens = _filled_table(request, dict(enumerate(mixture.sources)), tokenizer, vq, watcher)
         return MaskedTraining(model.to(request.device), language, mixture, tokens, request.preset(), request.out,
                               seed=request.seed)
 
     return build
+
+
+def _filled_table(request: TrainRequest, sources: dict[int, Source], tokenizer: storage.ImageTokenizer, vq: Path,
+                  watcher: Watcher) -> TokenTable:
+    with open(vq / storage.WEIGHTS, "rb") as file:
+        key = hashlib.file_digest(file, "sha256").hexdigest()
+    tokens = TokenTable(request.out / "run" / "tokens", sources, tokenizer, key)
+
+    def show(done: int, total: int) -> bool:
+        watcher.phase(f"encoding pictures, {done} of {total}", 0, request.preset().steps)
+        return watcher.should_stop()
+
+    tokens.fill(show)
+    return tokens
+
+
+def _vlm(request: TrainRequest, mixture: Mixture, watcher: Watcher, on_leaving: ExitStack) -> Callable[[], Recipe]:
+    vq, lm = (find_part(part, request.init_from, request.parts) for part in ("vq", "lm"))
+    lm = request.language or lm
+    tokenizer = storage.load_image_tokenizer(vq).to(request.device)
+    length = sizes.GENERATORS.get(request.configuration_name(), sizes.GENERATORS["paper"]).text_length
+    language = load_language_model(lm, request.device, length)
+    model = _vlm_to_train(request, tokenizer, language)
+    check_room(request, [model])
+    numbers = range(len(mixture.sources))
+    as_tokens = {n for n in numbers if request.recipe == "synth2-tokens" and mixture.sources[n].synthetic}
+    drawn = frozenset(as_tokens if request.on_the_fly else ())
+    fresh = _fresh(request, tokenizer, language) if drawn else None
+    pictures = on_leaving.enter_context(
+        PictureBatches(mixture, tokenizer.config.side, only=frozenset(numbers) - as_tokens))
+
+    def build() -> Recipe:
+        copy_part(vq, request.out, "vq")
+        copy_language(lm, request.out)
+        cached = {n: mixture.sources[n] for n in sorted(as_tokens - drawn)}
+        table = _filled_table(request, cached, tokenizer, vq, watcher) if cached else None
+        feed = TokenFeed(mixture, tokenizer, pictures, table, fresh, drawn)
+        return CaptionTraining(model.to(request.device), feed, request.preset(), request.out, seed=request.seed)
+
+    return build
+
+
+def _vlm_to_train(request: TrainRequest, tokenizer: storage.ImageTokenizer, language: LanguageModel) -> TokenVlm:
+    kind = language.network.config.model_type
+    if kind != "llama":
+        raise BadSetting(f"the VLM is built around LLaMA models, and this one is {kind}", where="--language-model",
+                         fix="Give a model of the LLaMA class.")
+    finished = request.init_from / "vlm" if request.init_from else None
+    goes_on = request.configuration in (None, "finetune") and finished is not None and finished.is_dir()
+    if request.configuration_name() == "finetune" and not goes_on:
+        raise BadSetting("there is no VLM to fine-tune", where="--init-from", fix="Give a directory with a part vlm.")
+    if goes_on and finished is not None:
+        model = load_vlm(finished, language)
+        trained = model.state_dict().keys() & storage.read(finished, "token-vlm")[1].keys()
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in trained)
+        return model
+    codebook = tokenizer.codebook()
+    config = replace(sizes.VLMS[request.configuration_name()], tokens=tokenizer.config.tokens, codes=len(codebook),
+                     code_width=codebook.shape[1])
+    return TokenVlm(language, codebook, config)
+
+
+def _fresh(request: TrainRequest, tokenizer: storage.ImageTokenizer, language: LanguageModel) -> FreshTokens:
+    part = find_part("generator", request.init_from, request.parts)
+    generator = storage.load_generator(part).to(request.device)
+    if (generator.config.levels, generator.config.grid) != (tokenizer.config.digits, tokenizer.config.grid) or (
+            generator.config.text_width != language.state_width):
+        raise BadSetting("the generator belongs to another tokenizer or language model", where=str(part),
+                         fix="Give a directory with parts that belong together as --init-from.")
+    return FreshTokens(generator, language, request.seed)
 
 
 def _generator_to_train(request: TrainRequest, config: GeneratorConfig, tokenizer: storage.ImageTokenizer,

@@ -21,7 +21,7 @@ class TrainRequest:
     ``init_from`` is a directory with finished parts (``vq``, ``lm``, ``generator``); ``parts`` the one that stands in
     for what it lacks. ``language`` is the directory of another frozen language model. ``features`` opens the network
     whose features the perceptual term compares; None leaves that term out. ``resume`` goes on in a directory that holds
-    a run.
+    a run. ``on_the_fly`` draws the tokens of synthetic captions anew each time.
     """
 
     recipe: str
@@ -38,6 +38,7 @@ class TrainRequest:
     seed: int = 0
     device: str = "cpu"
     resume: bool = False
+    on_the_fly: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -47,6 +48,8 @@ class TrainRequest:
         if self.learning_rate is not None and not 0 < self.learning_rate < 1:
             raise BadSetting(f"the learning rate is {self.learning_rate}", where="--learning-rate",
                              fix="Give a number between 0 and 1.")
+        if self.on_the_fly and self.recipe != "synth2-tokens":
+            raise BadSetting(f"{self.recipe} reads no tokens", where="--on-the-fly", fix="Use synth2-tokens.")
         self.preset()
 
     def configuration_name(self) -> str:

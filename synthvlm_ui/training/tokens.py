@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,27 +33,28 @@ class EncodingStopped(Exception):
 class TokenTable:
     """The tokens of every pair of some sources, (N, tokens) uint16 each, as files under ``folder``.
 
-    A file is filled from the front, so an interrupted encoding goes on where it was. ``tokenizer_key`` names the
-    weights: tokens of other weights mean other things.
+    ``sources`` are those of a mixture by their number in it. A file is filled from the front, so an interrupted
+    encoding goes on where it was. ``tokenizer_key`` names the weights: tokens of other weights mean other things.
     """
 
-    def __init__(self, folder: Path, sources: tuple[Source, ...], tokenizer: ImageTokenizer,
+    def __init__(self, folder: Path, sources: Mapping[int, Source], tokenizer: ImageTokenizer,
                  tokenizer_key: str) -> None:
         self._sources, self._tokenizer = sources, tokenizer
         self._width = tokenizer.config.tokens
-        self._paths = [folder / f"{_name(source.pairs, tokenizer_key)}.u16" for source in sources]
-        self._tables: list[NDArray[np.uint16]] = []
+        self._paths = {number: folder / f"{_name(source.pairs, tokenizer_key)}.u16"
+                       for number, source in sources.items()}
+        self._tables: dict[int, NDArray[np.uint16]] = {}
         self.unreadable = 0
 
     def fill(self, on_progress: OnProgress) -> None:
         """Encodes what is missing. Raises: EncodingStopped, CorruptData."""
-        sizes = [len(source.pairs) for source in self._sources]
-        for number, (source, path) in enumerate(zip(self._sources, self._paths, strict=True)):
+        before, total = 0, sum(len(source.pairs) for source in self._sources.values())
+        for number, source in self._sources.items():
+            path = self._paths[number]
             path.parent.mkdir(parents=True, exist_ok=True)
-            before = sum(sizes[:number])
-            self._fill_one(source.pairs, path, before, lambda done: on_progress(done, sum(sizes)))
-        self._tables = [np.memmap(path, np.uint16, "r", shape=(size, self._width))
-                        for path, size in zip(self._paths, sizes, strict=True)]
+            self._fill_one(source.pairs, path, before, lambda done: on_progress(done, total))
+            before += len(source.pairs)
+            self._tables[number] = np.memmap(path, np.uint16, "r", shape=(len(source.pairs), self._width))
 
     def rows(self, draws: list[Draw]) -> torch.Tensor:
         """Token ids (N, tokens) int64 of drawn pairs."""

@@ -83,14 +83,14 @@ def test_without_a_tokenizer_to_start_from_the_embedded_one_is_taken(tmp_path: P
 def test_encoding_goes_on_where_it_was(tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synthvlm_ui.training.tokens._BATCH", 3)
     model = storage.load_image_tokenizer(tokenizer / "vq")
-    table = TokenTable(tmp_path, (Source("few", PAIRS),), model, "key")
+    table = TokenTable(tmp_path, {0: Source("few", PAIRS)}, model, "key")
     with pytest.raises(EncodingStopped):
         table.fill(lambda done, total: done >= 6)
     seen: list[int] = []
-    again = TokenTable(tmp_path, (Source("few", PAIRS),), model, "key")
+    again = TokenTable(tmp_path, {0: Source("few", PAIRS)}, model, "key")
     again.fill(lambda done, total: seen.append(done) or False)
     assert seen == [6] and len(list(tmp_path.iterdir())) == 1
-    other = TokenTable(tmp_path, (Source("few", PAIRS),), model, "other weights")
+    other = TokenTable(tmp_path, {0: Source("few", PAIRS)}, model, "other weights")
     other.fill(lambda done, total: False)
     assert len(list(tmp_path.iterdir())) == 2
 
