@@ -13,6 +13,7 @@ from typing import Any
 
 PARTS: tuple[str, ...] = ("lm", "vq", "decoder", "generator", "vlm", "clip")
 FOLDERS = {"decoder": "vq"}  # the decoder is trained again, larger, for the finished codes
+GO_ON = ("generator", "clip")  # their shipped weights say how many steps they have seen
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "miniature"
 
 
@@ -48,7 +49,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ASSETS, help="where the weights go")
     parser.add_argument("--runs", type=Path, default=Path("miniature-runs"), help="checkpoints")
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoints")
-    parser.add_argument("--go-on", action="store_true", help="without a checkpoint, continue the shipped generator")
+    parser.add_argument("--go-on", action="store_true", help="continue the shipped generator or CLIP")
     parser.add_argument("--minutes", type=float, help="stop each part after this wall time")
     parser.add_argument("--steps", type=int, help="updates of each part instead of its default")
     parser.add_argument("--threads", type=int, help="torch threads")
@@ -74,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     for part in (arguments.only,) if arguments.only else PARTS:
         recipe = build_recipe(part, arguments.out, options)
         shipped = arguments.out / part
-        start = recipe.go_on_from(shipped) if part == "generator" and arguments.go_on and shipped.exists() else 0
+        start = recipe.go_on_from(shipped) if part in GO_ON and arguments.go_on and shipped.exists() else 0
         loop.train(
             recipe, arguments.runs / part, arguments.out / FOLDERS.get(part, part),
             resume=arguments.resume or arguments.go_on, start=start, minutes=arguments.minutes,

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthvlm_ui.backends import torchvision_ops
+from synthvlm_ui.evaluation import cider, plain_words
 from synthvlm_ui.miniature import words
 from synthvlm_ui.miniature.contrasts import KINDS, contrast, possible
 from synthvlm_ui.miniature.corpora import WORLD_HELDOUT, Row, canonical
 from synthvlm_ui.miniature.drawing import foreground
-from synthvlm_ui.miniature.grammar import parse, say
+from synthvlm_ui.miniature.grammar import STYLES, parse, say
 from synthvlm_ui.models.language import LanguageModel
+from synthvlm_ui.models.vlm import TokenVlm
 from synthvlm_ui.models.vq_tokenizer import PictureTokenizer
 
 
@@ -107,8 +109,6 @@ def hard_negatives(judge: Judge, rows: Sequence[Row], seed: int = 0) -> dict[str
 
 
 def _style_of(row: Row) -> int:
-    from synthvlm_ui.miniature.grammar import STYLES
-
     return next(style for style in range(STYLES) if say(row.scene, style) == row.caption)
 
 
@@ -125,6 +125,24 @@ def reconstruction(tokenizer: PictureTokenizer, rows: Sequence[Row], judge: Judg
         "object_psnr_db": float(10 * np.log10(255**2 / error[objects].mean())),
         "codes_used": len(torch.cat(parts).unique()) / tokenizer.quantiser.size,
     }
+
+
+def captioning(vlm: TokenVlm, tokenizer: PictureTokenizer, rows: Sequence[Row]) -> dict[str, float]:
+    """CIDEr (times 100, as papers print it) of captions written from the tokens of pictures.
+
+    References are all wordings of the scene. "shuffled": every picture is replaced by the next one, so
+    what is left is what the sentence form alone earns. "scene": share of captions that say the scene
+    without any mistake, in whatever wording.
+    """
+    references = [[plain_words(say(row.scene, style)) for style in range(STYLES)] for row in rows]
+    ids = torch.cat([tokenizer.encode(part) for part in torch.from_numpy(pixels_of(rows)).split(32)])
+    texts = [text for part in ids.split(64) for text in vlm.caption(part)]
+    words_said = [plain_words(text) for text in texts]
+    own, moved = (100 * cider(said, references)[0] for said in (words_said, words_said[1:] + words_said[:1]))
+    read = [parse(text) for text in texts]
+    right = [scene is not None and canonical(scene) == canonical(row.scene)
+             for scene, row in zip(read, rows, strict=True)]  # fmt: skip
+    return {"cider": own, "cider_shuffled": moved, "above_shuffled": own - moved, "scene": float(np.mean(right))}
 
 
 def grammar_share(language: LanguageModel, count: int, seed: int = 0) -> float:

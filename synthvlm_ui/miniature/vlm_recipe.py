@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from synthvlm_ui.miniature.lm_recipe import LENGTH
 from synthvlm_ui.miniature.optimiser import SplitOptimiser, warm_then_cool
 from synthvlm_ui.models import storage
 from synthvlm_ui.models.language import load_language_model
+from synthvlm_ui.models.sizes import VLMS
 from synthvlm_ui.models.vlm import TokenVlm, VlmConfig, save_vlm
+
+HIDDEN = ("cross_attn", "perceiver_resampler.blocks", "mlp.", "mixing.", "project.")
 
 
 class VlmRecipe:
@@ -33,7 +37,7 @@ class VlmRecipe:
     name = "vlm"
 
     def __init__(
-        self, assets: Path, seed: int = 0, steps: int = 1500, batch: int = 32, device: str = "cpu",
+        self, assets: Path, seed: int = 0, steps: int = 800, batch: int = 64, device: str = "cpu",
         corpus: Corpus = WORLD_REAL, config: VlmConfig | None = None,
     ) -> None:  # fmt: skip
         self.seed, self.steps, self.batch, self.device = seed, steps, batch, device
@@ -43,16 +47,18 @@ class VlmRecipe:
         self.corpus, self.tokens = corpus, TokenizedCorpus(corpus, tokenizer)
         torch.manual_seed(seed)
         codebook = tokenizer.codebook()
-        sizes = config or VlmConfig(tokens=tokenizer.config.tokens, codes=len(codebook), code_width=codebook.shape[1])
+        fitting = replace(VLMS["miniature"], tokens=tokenizer.config.tokens, codes=len(codebook))
+        sizes = config or replace(fitting, code_width=codebook.shape[1])
         self.model = TokenVlm(language, codebook, sizes).to(device).train()
-        self.optimiser = SplitOptimiser(self.model, ("cross_attn", "perceiver_resampler.blocks", "mlp."))
+        self.optimiser = SplitOptimiser(self.model, HIDDEN)
 
     def step(self, step: int) -> float:
         """Train on the pictures of this step number; returns nats per word."""
         indices = np.random.default_rng([self.seed, 16, step]).integers(0, self.corpus.size, self.batch)
         pictures, _ = self.tokens.rows(indices)
         captions = [self.corpus.row(int(i)).caption for i in indices]
-        ids = torch.tensor(tokens.encode(captions, LENGTH), device=self.device)
+        ids = torch.tensor(tokens.encode(captions, LENGTH))
+        ids = ids[:, : int((ids != tokens.PAD).sum(1).max())].to(self.device)
         logits = self.model(ids[:, :-1], ids[:, :-1] != tokens.PAD, pictures.to(self.device))
         loss = functional.cross_entropy(logits.transpose(1, 2), ids[:, 1:], ignore_index=tokens.PAD)
         loss.backward()

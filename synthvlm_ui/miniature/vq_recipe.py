@@ -108,9 +108,9 @@ class DecoderRecipe(TokenizerRecipe):
         with torch.no_grad():
             codes = self.model.quantise(pictures)
             size = codes.shape[:2]
-            other = self.model.quantiser.from_ids(torch.from_numpy(rng.integers(0, self.model.quantiser.size, size)))
-            wrong = torch.from_numpy(rng.random(size) < self.wrong).unsqueeze(-1)
-            codes = torch.where(wrong.to(self.device), other.to(self.device), codes)
+            ids = torch.from_numpy(rng.integers(0, self.model.quantiser.size, size)).to(self.device)
+            wrong = torch.from_numpy(rng.random(size) < self.wrong).unsqueeze(-1).to(self.device)
+            codes = torch.where(wrong, self.model.quantiser.from_ids(ids), codes)
         return self._update(step, reconstruction_loss(self.model.paint(codes), pictures, weight))
 
 

@@ -196,7 +196,7 @@ class MaskedGenerator(nn.Module):
         self.hidden = nn.Parameter(torch.zeros(1, width // folded))
         self.cell_in = nn.Linear(width, width)
         side = config.grid // config.fold
-        self.position = nn.Parameter(0.3 * _sincos_positions(side, width))
+        self.position = nn.Parameter(0.3 * sincos_positions(side, width))
         self.text_in = nn.Linear(config.text_width, width)
         self.text_norm = nn.LayerNorm(width)
         self.text_position = nn.Parameter(torch.randn(config.text_length, width) * 0.1)
@@ -256,7 +256,7 @@ def _activate(states: Tensor, activation: str) -> Tensor:
     return functional.gelu(states) if activation == "gelu" else functional.relu(states).square()
 
 
-def _sincos_positions(side: int, width: int) -> Tensor:
+def sincos_positions(side: int, width: int) -> Tensor:
     """Two-dimensional sine-cosine positions, (side * side, width)."""
     rates = 1 / 100 ** (torch.arange(width // 4) / (width // 4))
     angles = torch.arange(side).unsqueeze(1) * rates

@@ -2,12 +2,14 @@
 
 Soft embeddings of the codebook, learned positions, a Perceiver resampler, and gated
 cross-attention into every layer of a frozen language model (the Idefics classes of
-transformers). With the gates at zero it is exactly that language model.
+transformers). With the gates at zero it is exactly that language model. A deep VQ-GAN's codes have
+seen their surroundings; for a shallow tokenizer's, a few convolutions can stand before the resampler.
 Knows nothing about pictures, scenes or training.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,17 @@ from torch import Tensor, nn
 from synthvlm_ui.errors import ModelUnavailable
 from synthvlm_ui.models import storage
 from synthvlm_ui.models.language import LanguageModel
+from synthvlm_ui.models.vq_tokenizer import ConvBlock
 
 
 @dataclass(frozen=True)
 class VlmConfig:
-    """Sizes of what is added to the frozen language model."""
+    """Sizes of what is added to the frozen language model.
+
+    Attributes:
+        fold: tokens per row and column of one position; 1 in the paper.
+        mixing: convolution blocks before the resampler; 0 in the paper.
+    """
 
     tokens: int = 256
     codes: int = 1000
@@ -32,6 +40,13 @@ class VlmConfig:
     depth: int = 2
     heads: int = 4
     head_width: int = 32
+    fold: int = 1
+    mixing: int = 0
+
+    @property
+    def side(self) -> int:
+        """Positions per row and per column."""
+        return math.isqrt(self.tokens) // self.fold
 
 
 class TokenVlm(nn.Module):
@@ -50,9 +65,10 @@ class TokenVlm(nn.Module):
         self.config = config
         self.tokenizer, self.length = language.tokenizer, language.length
         self.register_buffer("codebook", codebook.clone())
-        self.project = nn.Linear(config.code_width, config.width)
+        self.project = nn.Linear(config.code_width * config.fold**2, config.width)
         # The codebook says what a patch shows, not where: without positions left is right.
-        self.position = nn.Parameter(torch.randn(config.tokens, config.width) * 0.1)
+        self.position = nn.Parameter(torch.randn(config.side**2, config.width) * 0.1)
+        self.mixing = nn.Sequential(*(ConvBlock(config.width) for _ in range(config.mixing)))
         self.decoder = _idefics(language.network, config)
 
     def forward(self, ids: Tensor, mask: Tensor, tokens: Tensor) -> Tensor:
@@ -61,8 +77,11 @@ class TokenVlm(nn.Module):
 
     def resample(self, tokens: Tensor) -> Tensor:
         """Picture tokens (N, tokens) -> what the language model attends to, (N, 1, latents, width)."""
-        soft = self.project(self.codebook[tokens]) + self.position
-        latents: Tensor = self.decoder.model.perceiver_resampler(soft)
+        side, fold = self.config.side, self.config.fold
+        soft = self.codebook[tokens].reshape(-1, side, fold, side, fold, self.config.code_width)
+        cells = self.project(soft.transpose(2, 3).flatten(3)).flatten(1, 2) + self.position
+        mixed = self.mixing(cells.unflatten(1, (side, side))).flatten(1, 2)
+        latents: Tensor = self.decoder.model.perceiver_resampler(mixed)
         return latents.unsqueeze(1)
 
     @torch.no_grad()

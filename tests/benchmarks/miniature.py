@@ -24,6 +24,7 @@ from synthvlm_ui.miniature import loop, measure
 from synthvlm_ui.miniature.clip_recipe import ClipRecipe
 from synthvlm_ui.models.language import load_language_model
 from synthvlm_ui.models.storage import load_tokenizer
+from synthvlm_ui.models.vlm import load_vlm
 
 JUDGE_SEED = 77
 
@@ -43,7 +44,8 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
     captions = [row.caption for row in rows]
     shipped = measure.Judge(assets / "clip")
     judge = shipped if arguments.judge == "shipped" else measure.Judge(second_judge(arguments.judge_steps))
-    generator = VqTokenGenerator(assets)
+    generator, tokenizer = VqTokenGenerator(assets), load_tokenizer(assets / "vq")
+    language = load_language_model(assets / "lm")
     pictures = measure.generate(generator, captions, steps=arguments.steps)
     return {
         "schema_version": 1,
@@ -52,10 +54,11 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         "clip": measure.recall_at_1(shipped, measure.pixels_of(rows), captions),
         "clip_hard_negatives": measure.hard_negatives(shipped, rows),
         "judge_on_real": measure.recall_at_1(judge, measure.pixels_of(rows), captions)["i2t"],
-        "vq": measure.reconstruction(load_tokenizer(assets / "vq"), rows, judge),
+        "vq": measure.reconstruction(tokenizer, rows, judge),
         "generator": measure.recall_at_1(judge, pictures, captions),
         "generator_s_per_image": measure.seconds_per_image(generator, steps=arguments.steps),
-        "lm_grammar_share": measure.grammar_share(load_language_model(assets / "lm"), arguments.captions),
+        "vlm": measure.captioning(load_vlm(assets / "vlm", language), tokenizer, rows),
+        "lm_grammar_share": measure.grammar_share(language, arguments.captions),
         "threads": torch.get_num_threads(),
     }
 

@@ -19,6 +19,7 @@ from synthvlm_ui.miniature.vlm_recipe import VlmRecipe
 from synthvlm_ui.miniature.vq_recipe import DecoderRecipe, TokenizerRecipe
 from synthvlm_ui.models import storage
 from synthvlm_ui.models.masked_generator import GeneratorConfig
+from synthvlm_ui.models.vlm import VlmConfig
 from synthvlm_ui.models.vq_tokenizer import TokenizerConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -96,6 +97,16 @@ def test_training_goes_on_from_the_shipped_weights(assets: Path, tmp_path: Path)
         assert torch.allclose(one, other, atol=2e-3)
 
 
+def test_a_clip_goes_on_from_the_shipped_weights(tmp_path: Path) -> None:
+    trained = ClipRecipe(steps=3, batch=4)
+    trained.step(0)
+    trained.export(tmp_path)
+    later = ClipRecipe(steps=3, batch=4)
+    assert later.go_on_from(tmp_path) == 1
+    for one, other in zip(trained.model.parameters(), later.model.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=2e-3)
+
+
 def test_masks_hide_at_least_one_token_and_about_two_thirds_on_average() -> None:
     import numpy as np
 
@@ -125,7 +136,8 @@ def test_a_new_decoder_keeps_the_codes(assets: Path, tmp_path: Path) -> None:
 
 
 def test_the_vlm_learns_from_tokens_with_a_frozen_language_model(assets: Path) -> None:
-    recipe = VlmRecipe(assets, steps=8, batch=4, corpus=FEW)
+    sizes = VlmConfig(code_width=16, width=16, latents=4, depth=1, heads=2, head_width=8, fold=2, mixing=1)
+    recipe = VlmRecipe(assets, steps=8, batch=4, corpus=FEW, config=sizes)
     frozen = {n: p.clone() for n, p in recipe.model.named_parameters() if not p.requires_grad}
     losses = [recipe.step(0) for _ in range(8)]
     assert losses[-1] < losses[0]
