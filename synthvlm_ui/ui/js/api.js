@@ -30,16 +30,18 @@ async function answer(request) {
   return body;
 }
 
+const named = () => ({ "x-synthvlm-actor": encodeURIComponent(actor()) });
+
 export function get(path, values = {}, signal = undefined) {
   const url = new URL(path, BASE);
   for (const [name, value] of Object.entries(values)) url.searchParams.set(name, value);
-  return answer(fetch(url, { headers: { accept: "application/json" }, signal }));
+  return answer(fetch(url, { headers: { accept: "application/json", ...named() }, signal }));
 }
 
 export function post(path, body = {}) {
   return answer(fetch(new URL(path, BASE), {
     method: "POST", body: JSON.stringify(body),
-    headers: { "content-type": "application/json", "x-synthvlm-actor": encodeURIComponent(actor()) },
+    headers: { "content-type": "application/json", ...named() },
   }));
 }
 

@@ -11,7 +11,7 @@ const FAST = ["yield", "histograms", "page"];
 export class Asking {
   constructor({ body, extras, live, rest, receive, fail }) {
     Object.assign(this, { body, extras, live, rest, needs: new Set(), wish: {}, at: null, liveTimer: 0, restTimer: 0, lastLive: 0 });
-    this.fast = new Latest(() => this.sendFast(), (view) => receive(view, this.sent), (error) => fail(error, this.sent));
+    this.fast = new Latest(({ sequence }) => this.sendFast(sequence), (view) => receive(view, this.sent), (error) => fail(error, this.sent));
     this.slow = new Latest((payload) => post("curate/view", { ...this.body(), ...this.extras(), parts: payload.parts }), (view) => receive(view, {}),
       (error) => { if (error.status >= 500 || error.status === 0) fail(error, {}); });
   }
@@ -26,15 +26,16 @@ export class Asking {
     this.askRest();
   }
 
-  sendFast() {
+  sendFast(sequence) {
     const parts = this.needs.size ? [...this.needs] : ["page"];
     const body = this.body();
+    if (parts.includes("page") && Object.keys(body.find).length) parts.push("find");
     this.sent = { wish: this.wish, at: this.at, parts, where: body.rule.where, show: body.page.show };
     this.needs = new Set();
     this.wish = {};
     if (this.at) body.page.at = this.at;
     this.at = null;
-    return post("curate/view", { ...body, ...this.extras(), parts });
+    return post("curate/view", { ...body, ...this.extras(), parts, sequence });
   }
 
   askLive() {

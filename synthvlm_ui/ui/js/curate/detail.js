@@ -86,10 +86,19 @@ export class Detail {
     this.showScores(found);
     this.showFacts(found);
     this.showRow(this.siblings, siblingsOf(found), (item) => `CLIP ${clip(item.clip_cosine)}`);
-    this.showRow(this.neighbours, found.neighbours ?? [], (item) => `${unit(item.similarity, 2)}`);
     this.showHistory(found.history ?? []);
     if (!this.root.open) this.root.showModal();
     this.onshow(id);
+    if (this.neighboursOf !== id) await this.askNeighbours(id, sequence);
+  }
+
+  // They take longer than the facts, which do not wait for them.
+  async askNeighbours(id, sequence) {
+    let found = [];
+    try { found = (await get(`candidate/${id}/neighbours`)).neighbours; } catch { /* then there are none to show */ }
+    if (sequence !== this.sequence) return;
+    this.neighboursOf = id;
+    this.showRow(this.neighbours, found, (item) => unit(item.similarity, 2));
   }
 
   begin(id, found) {
@@ -99,11 +108,13 @@ export class Detail {
     this.picture.src = image(id);
     this.picture.alt = found.caption ?? "";
     this.picture.classList.toggle("s-pixels", Math.max(found.width ?? 0, found.height ?? 0) < 128);
-    this.real.hidden = !found.real;
-    if (found.real) {
-      this.realImage.src = image(found.real.id);
+    const [real] = found.real ?? [];
+    this.real.hidden = !real;
+    if (real) {
+      this.realImage.src = image(real);
       this.realImage.alt = `real: ${found.caption ?? ""}`;
     } else this.realImage.removeAttribute("src");
+    this.neighbours.root.hidden = true;
     this.root.scrollTop = 0;
   }
 
@@ -137,7 +148,7 @@ export class Detail {
     if (found.width) rows.splice(12, 0, ["Size", `${found.width} × ${found.height} px`]);
     if (found.guard_text) rows.push(["Guard", found.guard_text]);
     if (found.created) rows.push(["Made", when(found.created)]);
-    for (const scorer of found.scorers ?? []) {
+    for (const scorer of (found.scorers ?? []).filter(({ scores }) => Object.values(scores ?? {}).some((value) => value !== null))) {
       rows.push([`Scorer ${scorer.key}`, `${printedFacts(scorer.scores ?? {})} · ${printedFacts(scorer.settings ?? {})}`]);
     }
     this.facts.replaceChildren(...rows.flatMap(([name, value]) => [el("dt", { text: name }), el("dd", { text: printed(value) })]));

@@ -69,11 +69,11 @@ export class Find {
     if (!Object.keys(find).length) { this.note.textContent = ""; this.spinner.hidden = true; }
   }
 
-  show(found) {
+  show(found, total) {
     if (!found) { if (!Object.keys(this.find).length) this.note.textContent = ""; return; }
     const parts = [];
     if (found.text_captions !== null && found.text_captions !== undefined) parts.push(`${count(found.text_captions)} captions`);
-    parts.push(`${count(found.shown)} shown`);
+    parts.push(`${count(total)} shown`);
     if (found.model) parts.push(`by ${found.model}`);
     this.note.textContent = parts.join(" · ");
   }

@@ -150,6 +150,11 @@ export class RulePanel {
     this.change({ ...fields, where: joinWhere(bounds, text ?? rest) });
   }
 
+  // The server has read this filter: what was wrong with the one in the field is over when it is the same.
+  accepted(where) {
+    if (splitWhere(where, this.boundable).rest === this.filter.applied) this.filter.complain("");
+  }
+
   get boundable() { return [...new Set([...Object.keys(MINIMA), ...this.columns, ...this.shownColumns])]; }
 
   change(fields, how = "drag") {

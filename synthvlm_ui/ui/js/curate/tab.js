@@ -132,12 +132,15 @@ class Curate extends SynthElement {
     if (this.views.queryOfAddress === "" && this.offsetParent !== null && this.version) this.views.note(false);
     const version = JSON.stringify([workspace.state.summary.version, sets]);
     if (version !== this.version) { this.version = version; this.asking.ask(); }
+    if (this.openFirst) this.open(this.openFirst);
+    this.openFirst = null;
   }
 
   // A link says what to show first.
   async begin() {
     const wanted = await this.views.wanted();
     if (wanted) this.takeState(wanted);
+    this.openFirst = wanted?.id;
     this.begun = true;
   }
 
@@ -262,8 +265,7 @@ class Curate extends SynthElement {
     if (view.score_columns) this.tools.offer(view.score_columns);
     if (view.histograms || view.yield) {
       this.panel.show(view);
-      if (asked.where === this.state.rule.where) this.goodWhere = asked.where;
-      if (this.panel.filter.problem.textContent && asked.where === this.state.rule.where && !this.refusedWhere) this.panel.filter.complain("");
+      if ("where" in asked) { this.goodWhere = asked.where; this.panel.accepted(asked.where); }
     }
     if (view.yield) this.yield.show(view.yield);
     if (view.command) this.command.show(view.command);
@@ -285,7 +287,8 @@ class Curate extends SynthElement {
     if (asked.at) this.state.offset = page.offset;
     const { place = null, focus } = asked.wish ?? {};
     this.grid.show(page.items, page.offset, { focus, place: place === null ? page.place ?? null : this.grid.placeOf(place, page.items.length) });
-    this.find.show(view.find);
+    this.grid.root.dataset.shown = view.sequence; // which answer the tiles show, for whoever measures
+    this.find.show(view.find, page.total);
     this.nothing.hidden = this.total > 0;
     const searching = Object.keys(this.state.find).length > 0;
     this.nothingText.textContent = searching ? "Nothing is found here." : this.state.show === "kept"
