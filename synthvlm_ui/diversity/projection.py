@@ -16,11 +16,16 @@ MOST_POINTS = {"pca": 100_000, "umap": 50_000, "tsne": 5_000}
 METHODS = tuple(MOST_POINTS)
 
 
+def can_make(method: str) -> bool:
+    """Whether this machine has what the method needs."""
+    return method in MOST_POINTS and (method != "umap" or importlib.util.find_spec("umap") is not None)
+
+
 def check_method(method: str) -> None:
     """Raises: BadSetting for an unknown method, ModelUnavailable for one whose package is not installed."""
     if method not in MOST_POINTS:
         raise BadSetting(f"there is no map {method!r}", where="--map", fix=f"Use {', '.join(METHODS)}.")
-    if method == "umap" and importlib.util.find_spec("umap") is None:
+    if not can_make(method):
         raise ModelUnavailable("the package umap-learn is not installed", fix="Run: pip install umap-learn")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthvlm_ui.backends import require_writer
-from synthvlm_ui.diversity import METHODS, check_method, entropy_by_cut
+from synthvlm_ui.diversity import METHODS, can_make, check_method, entropy_by_cut
 from synthvlm_ui.errors import BadSetting, EmptyInput, UnknownName
 from synthvlm_ui.records import Selection, SelectionRule
 from synthvlm_ui.service.devices import resolve_device
@@ -41,6 +41,10 @@ class DiversityMapDesk:
         check_method(method)
         self._workspace.clusterings.report(run)
         return self._jobs.submit("diversity-map", {"run": run, "method": method}, resolve_device(device))
+
+    def methods(self) -> list[str]:
+        """The kinds of map this machine can make."""
+        return [method for method in METHODS if can_make(method)]
 
     def check(self, method: str) -> None:
         """Raises: BadSetting, ModelUnavailable when this machine cannot make such a map."""

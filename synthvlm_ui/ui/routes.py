@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from synthvlm_ui.ui.api import PREFIX, Api, candidate_id
 from synthvlm_ui.ui.routes_curate import curate_routes
+from synthvlm_ui.ui.routes_diversity import diversity_routes
 from synthvlm_ui.ui.routes_jobs import job_routes
 
 IMMUTABLE = "private, max-age=31536000, immutable"  # a candidate's id follows from what determines its pixels
@@ -30,6 +31,7 @@ def build_routes(api: Api) -> list[Route]:
         api.bytes("/image/{id}", lambda values: studio.curation.image(candidate_id(values)), cache=IMMUTABLE),
         *job_routes(api),
         *curate_routes(api),
+        *diversity_routes(api),
     ]
 
 

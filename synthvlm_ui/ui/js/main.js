@@ -6,6 +6,7 @@ import "./welcome.js";
 import "./captions.js";
 import "./generate.js";
 import "./curate/tab.js";
+import "./diversity/tab.js";
 import "./export.js";
 import { rememberTabs } from "./tabs.js";
 
