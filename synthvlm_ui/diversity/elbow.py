@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from synthvlm_ui.diversity.clusters import Fit, check_enough, lloyd, plus_plus
-from synthvlm_ui.diversity.rows import FloatRows
+from synthvlm_ui.diversity.clusters import Fit, lloyd, plus_plus
+from synthvlm_ui.diversity.rows import FloatRows, distinct_rows
 from synthvlm_ui.diversity.threads import side_by_side
 from synthvlm_ui.errors import BadSetting
 
@@ -33,11 +33,15 @@ def wcss_curve(sample: FloatRows, low: int = LEAST_K, high: int = MOST_K, *,
     """(K, WCSS) for K from ``low`` to ``high``, each as soon as it is known.
 
     Uses the first ELBOW_ROWS rows of the sample. Each K is the best of some k-means++ starts and of the fit before it
-    with one more centroid (the row farthest from all others), so the curve never rises. Raises: BadSetting.
+    with one more centroid (the row farthest from all others), so the curve never rises. It ends at the number of
+    different rows, if that is less than ``high``. Raises: BadSetting.
     """
     check_range(low, high)
     rows = sample[:ELBOW_ROWS]
-    check_enough(rows, max(high, 2))
+    high = min(high, distinct_rows(rows, high))
+    if high <= low:
+        raise BadSetting(f"there are only {high} different rows, too few for an elbow from {low}", where="--elbow",
+                         fix="Leave it out, or start it lower.")
     before: Fit | None = None
     for k in range(low, high + 1):
         fits = side_by_side(partial(_from_start, rows, k, before), [[seed, k, number] for number in range(_STARTS + 1)])

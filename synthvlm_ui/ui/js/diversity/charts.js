@@ -93,7 +93,7 @@ export async function drawElbow(node, points, knee) {
 
 // What a threshold does to diversity.
 export async function drawCuts(node, cuts, title) {
-  const line = { type: "scatter", mode: "lines", x: cuts.points.map((point) => point.threshold),
+  const line = { type: "scatter", mode: cuts.points.length > 2 ? "lines" : "markers", x: cuts.points.map((point) => point.threshold),
     y: cuts.points.map((point) => point.entropy_bits), line: { color: colourOf(0), width: 2 },
     customdata: cuts.points.map((point) => [point.kept, percent(point.share)]),
     hovertemplate: "≥ %{x:.3f} keeps %{customdata[0]:,} (%{customdata[1]})<br>%{y:.2f} bit<extra></extra>" };

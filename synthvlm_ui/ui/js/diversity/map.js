@@ -82,7 +82,7 @@ export class PointMap {
     const colours = this.palette();
     const faint = isDark() ? 0xff4a3d33 : 0xffd9cfc6;
     const keys = this.by === "set" ? this.sets : this.clusters;
-    const size = Math.max(1, Math.round((this.n > 20000 ? 1.6 : this.n > 2000 ? 2.6 : 4.5) * ratio * Math.min(2.5, Math.max(1, Math.sqrt(this.view.scale / this.width * 8)))));
+    const size = Math.max(1, Math.round((this.n > 20000 ? 1.6 : this.n > 2000 ? 2.6 : 6) * ratio * Math.min(2.5, Math.max(1, Math.sqrt(this.view.scale / this.width * 8)))));
     const half = size >> 1;
     const { x, y, scale } = this.view;
     const middleX = width / 2, middleY = height / 2, step = scale * ratio;

@@ -28,7 +28,7 @@ class Diversity extends SynthElement {
     this.facts = el("p", { class: "s-hint" });
     this.head = el("div", { class: "s-row s-between" }, field("Run", this.runs));
     this.table = el("div", { class: "s-scroll" });
-    this.said = el("ul", { class: "s-lines" });
+    this.said = el("ul", { class: "s-div-said" });
     const plot = (name) => (this[name] = el("div", { class: "s-div-plot" }));
     this.column = el("select", { onchange: () => this.cut() });
     options(this.column, SCORES, "combined");
