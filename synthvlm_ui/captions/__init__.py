@@ -1,6 +1,7 @@
 """Captions: read them from files, ask for them by class, turn them into prompts, and mark words nobody drew before."""
 
 from synthvlm_ui.captions.classes import SAMPLINGS, ClassList, Sampling, draw_classes, entropy_bits, read_classes
+from synthvlm_ui.captions.clip_tokens import CONTEXT_TOKENS, token_counts
 from synthvlm_ui.captions.readers import FORMATS, ReadCaptions, read_captions
 from synthvlm_ui.captions.rows import Columns, Rejected
 from synthvlm_ui.captions.templates import check_template, resolve
@@ -8,6 +9,7 @@ from synthvlm_ui.captions.vocabulary import unknown_words
 from synthvlm_ui.captions.writing import Synth2Profile, WritingProfile, reason_of, same_caption, word_range
 
 __all__ = [
+    "CONTEXT_TOKENS",
     "FORMATS",
     "SAMPLINGS",
     "ClassList",
@@ -25,6 +27,7 @@ __all__ = [
     "reason_of",
     "resolve",
     "same_caption",
+    "token_counts",
     "unknown_words",
     "word_range",
 ]

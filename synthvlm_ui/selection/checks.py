@@ -8,7 +8,7 @@ import numpy as np
 
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.records import SelectionRule
-from synthvlm_ui.selection.columns import Columns, require
+from synthvlm_ui.selection.columns import Columns, also, require
 from synthvlm_ui.selection.filters import check_filter
 from synthvlm_ui.selection.presets import preset, ssim_column
 
@@ -34,7 +34,7 @@ def check_rule(rule: SelectionRule, columns: Columns) -> None:
         raise _bad(f"the column 'phash' holds {columns['phash'].dtype}, not 64-bit hashes", "near_duplicates",
                    "Leave the near duplicates in.")
     if rule.where is not None:
-        check_filter(rule.where, columns)
+        check_filter(rule.where, also(columns, "combined", lambda: np.zeros(0, np.float32)))
 
 
 def near_duplicates_of(rule: SelectionRule) -> tuple[str, ...]:

@@ -131,6 +131,13 @@ def id_rank(candidate_ids: NDArray[np.bytes_]) -> NDArray[np.uint32]:
     return rank
 
 
+def also(columns: Columns, name: str, make: Callable[[], Any]) -> Columns:
+    """The columns and one more, or another in its place, without making any of those that are made on demand."""
+    if isinstance(columns, LazyColumns):
+        return columns.with_columns(**{name: make})
+    return {**columns, name: make()}
+
+
 def leaving_out(columns: Columns, name: str) -> Columns:
     """The columns but one, without making any."""
     if isinstance(columns, LazyColumns):

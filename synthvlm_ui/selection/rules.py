@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from synthvlm_ui.records import SelectionRule
 from synthvlm_ui.selection.checks import check_rule, near_duplicates_of
-from synthvlm_ui.selection.columns import Columns, captions_in, leaving_out, size_of
+from synthvlm_ui.selection.columns import Columns, also, captions_in, leaving_out, size_of
 from synthvlm_ui.selection.duplicates import best_in_group, without_duplicates, without_similar
 from synthvlm_ui.selection.filters import matching
 from synthvlm_ui.selection.presets import ssim_column
@@ -193,7 +193,7 @@ def _passing(rule: SelectionRule, columns: Columns, combined: NDArray[np.float32
     if rule.combined_min is not None:
         passing &= combined >= rule.combined_min
     if rule.where is not None:
-        passing &= matching(rule.where, columns)
+        passing &= matching(rule.where, also(columns, "combined", lambda: combined))
     return passing
 
 

@@ -6,12 +6,14 @@ Knows no order and no page; the caption's text comes from the shard of the candi
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthvlm_ui.errors import SynthVLMError
+from synthvlm_ui.service.caption_words import CaptionWords
 from synthvlm_ui.service.view import View, number
 from synthvlm_ui.store import Workspace
 
@@ -19,8 +21,8 @@ from synthvlm_ui.store import Workspace
 class Items:
     """Makes rows of JSON for a view's candidates."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, captions: Callable[[str], CaptionWords | None]) -> None:
+        self._workspace, self._captions = workspace, captions
 
     def of(self, view: View, rows: NDArray[np.int64], first_rank: int | None = None,
            similarity: NDArray[np.float32] | None = None) -> list[dict[str, Any]]:
@@ -62,8 +64,11 @@ class Items:
                    columns.caption_code[ordinals].tolist(), columns.ok[ordinals].tolist(),
                    columns.width_px[ordinals].tolist(), columns.height_px[ordinals].tolist(), strict=True)
         names, items = columns.datasets, []
+        at_hand = {code: self._captions(names[code]) for code in np.unique(columns.dataset_code[ordinals]).tolist()}
         for ordinal, name, dataset, caption, ok, width, height in rows:
-            text, problem = self._caption(ordinal, ok)
+            captions = at_hand[dataset]
+            known = captions.text_of(caption) if captions is not None and ok else None
+            text, problem = (known, "") if known is not None else self._caption(ordinal, ok)
             items.append({"id": name, "dataset": names[dataset], "caption": text,
                           "caption_id": columns.caption_id(caption), "ok": ok, "error_message": problem,
                           "w": width, "h": height})

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthvlm_ui.errors import BadSetting
+from synthvlm_ui.errors import BadSetting, SynthVLMError
 from synthvlm_ui.records import SelectionRule
 from synthvlm_ui.selection import check_rule, preset
+from synthvlm_ui.service.caption_words import CaptionColumn, CaptionWords
+from synthvlm_ui.service.joined_columns import Members, Vectors
+from synthvlm_ui.service.neighbours import SCORER
 from synthvlm_ui.service.scope import Makers, Scope, dataset_names
 from synthvlm_ui.service.view import View
 from synthvlm_ui.store import Workspace
@@ -30,6 +34,8 @@ class Views:
         self._workspace = workspace
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._scopes: OrderedDict[tuple[str, ...], Scope] = OrderedDict()
+        self._captions: dict[str, tuple[Any, CaptionWords]] = {}
+        self._reading, self._being_read = threading.Lock(), set[str]()
         self._views: OrderedDict[tuple[Any, ...], View] = OrderedDict()
 
     def rule(self, dataset: str, **fields: Any) -> SelectionRule:
@@ -68,7 +74,7 @@ class Views:
         with self._making:
             found = self._scopes.get(names)
             if found is None or found.version != columns.facts_version:
-                found = self._scopes[names] = Scope(columns, names, self._more)
+                found = self._scopes[names] = Scope(columns, names, partial(self._more, names))
                 with self._lock:
                     for key in [key for key, view in self._views.items() if view.scope.version != found.version]:
                         del self._views[key]
@@ -77,5 +83,66 @@ class Views:
                 self._scopes.popitem(last=False)
             return found
 
-    def _more(self, rows: NDArray[np.int64]) -> Makers:
-        return {}
+    def _more(self, names: tuple[str, ...], rows: NDArray[np.int64]) -> Makers:
+        """Columns that other stores than that of candidates have: captions, saved selections, clusters, embeddings."""
+        columns = self._workspace.columns
+        caption = partial(self._caption_column, names, rows)
+        makers: Makers = {
+            "caption": caption, "length": lambda: caption().numbers("lengths"),
+            "words": lambda: caption().numbers("word_counts"), "tokens": lambda: caption().numbers("token_counts"),
+            "selection": lambda: Members(self._workspace, columns.candidate_id[rows])}
+        if any(scorer.name == SCORER for scorer in columns.scorers()):
+            makers["embedding"] = lambda: Vectors(columns.embeddings(columns.active_key(SCORER)), rows)
+        if (clusters := self._clusters(names)) is not None:
+            makers["cluster"] = lambda: clusters[rows]
+        return makers
+
+    def captions(self, dataset: str) -> CaptionWords:
+        """The captions of a dataset in memory, read again when some have come. Raises: UnknownName, CorruptData."""
+        columns = self._workspace.columns
+        stamp = (self._workspace.captions.stamp(dataset), columns.caption_count)
+        with self._reading:
+            kept = self._captions.get(dataset)
+            if kept is None or kept[0] != stamp:
+                kept = self._captions[dataset] = (stamp, CaptionWords(self._workspace.captions, columns, dataset))
+            return kept[1]
+
+    def captions_at_hand(self, dataset: str) -> CaptionWords | None:
+        """The captions of a dataset if they are in memory; else starts reading them and returns None."""
+        kept = self._captions.get(dataset)
+        columns = self._workspace.columns
+        if kept is not None and kept[0] == (self._workspace.captions.stamp(dataset), columns.caption_count):
+            return kept[1]
+        if dataset not in self._being_read:
+            self._being_read.add(dataset)
+            threading.Thread(target=self._read_captions, args=(dataset,), name="captions", daemon=True).start()
+        return None
+
+    def _read_captions(self, dataset: str) -> None:
+        try:
+            self.captions(dataset)
+        except SynthVLMError:
+            pass  # Whoever needs them is told then.
+        finally:
+            self._being_read.discard(dataset)
+
+    def _caption_column(self, names: tuple[str, ...], rows: NDArray[np.int64]) -> CaptionColumn:
+        columns = self._workspace.columns
+        known = [name for name in names if name in columns.datasets]
+        return CaptionColumn([self.captions(name) for name in known], columns.caption_code[rows],
+                             columns.caption_count)
+
+    def _clusters(self, names: tuple[str, ...]) -> NDArray[np.int16] | None:
+        """The cluster of every candidate of the workspace, -1 where none is known; None without any clustering."""
+        clusterings = getattr(self._workspace, "clusterings", None)
+        found = [clusterings.current(name) for name in names] if clusterings is not None else []
+        if not any(found):
+            return None
+        columns = self._workspace.columns
+        codes = np.full(columns.n, -1, np.int16)
+        for name, clustering in zip(names, found, strict=True):
+            if clustering is not None and name in columns.datasets:
+                given = np.asarray(clustering.codes)[: columns.n]
+                inside = columns.dataset_code[: len(given)] == columns.datasets.index(name)
+                codes[: len(given)][inside] = given[inside]
+        return codes

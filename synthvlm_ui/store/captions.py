@@ -10,13 +10,20 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from synthvlm_ui.errors import BadSetting, CorruptData, DuplicateId, EmptyInput, UnknownName
 from synthvlm_ui.records import Caption, short_hash
 from synthvlm_ui.store.atomic import exclusive, replacing
 from synthvlm_ui.store.names import checked_name
-from synthvlm_ui.store.parquet import DamagedParquet, TextWriter, read_batches, read_metadata
+from synthvlm_ui.store.parquet import (
+    DamagedParquet,
+    TextWriter,
+    last_of_each,
+    read_batches,
+    read_metadata,
+    read_texts,
+)
 from synthvlm_ui.store.paths import WorkspacePaths, file_stamp
 
 OnDuplicate = Literal["skip", "replace", "error"]
@@ -97,6 +104,20 @@ class CaptionStore:
             # Assigning to a key that is there keeps its place: exactly what a replacement should do.
             captions.update((caption.id, caption) for caption in _captions(path))
         return list(captions.values())
+
+    def text_array(self, dataset: str) -> tuple[list[str], Any]:
+        """The ids of every caption in the order of first import, and their texts as a pyarrow array.
+
+        Raises: UnknownName, CorruptData.
+        """
+        files = self._known_files(dataset)
+        try:
+            ids, texts = read_texts(files)
+        except DamagedParquet as error:
+            raise _corrupt(files[0].parent, error) from error
+        if len(ids) > self.count(dataset):  # Some were replaced: the first place, the last text.
+            ids, texts = last_of_each(ids, texts)
+        return ids, texts
 
     def get(self, dataset: str, caption_id: str) -> Caption:
         """One caption. Raises: UnknownName, CorruptData."""

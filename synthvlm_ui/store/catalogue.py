@@ -60,6 +60,11 @@ class CaptionCodes:
             self._index.add(np.fromiter(new, np.uint64, len(new)), np.fromiter(new.values(), np.int32, len(new)))
         return codes
 
+    def find_all(self, dataset: str, caption_ids: Sequence[str]) -> NDArray[np.int32]:
+        """The code of each caption, -1 for one without a candidate. Shapes: (N,)."""
+        keys = np.fromiter((_caption_key(dataset, name) for name in caption_ids), np.uint64, len(caption_ids))
+        return self._index.find(keys)
+
     def find(self, dataset: str, caption_id: str) -> int:
         """The code of a caption, -1 when it has no candidate."""
         return int(self._index.find(np.array([_caption_key(dataset, caption_id)], np.uint64))[0])

@@ -205,6 +205,10 @@ class CandidateColumns:
         """The code of a caption, -1 when it has no candidate."""
         return self._index.captions.find(dataset, caption_id)
 
+    def caption_codes_of(self, dataset: str, caption_ids: Sequence[str]) -> NDArray[np.int32]:
+        """The codes of captions, -1 for one without a candidate. Shapes: (N,)."""
+        return self._index.captions.find_all(dataset, caption_ids)
+
     # -- scores
 
     def score_columns(self) -> list[str]:

@@ -141,3 +141,24 @@ def _text(metadata: Mapping[bytes, bytes] | None) -> Metadata:
 
 def _damaged(error: Exception) -> DamagedParquet:
     return DamagedParquet((str(error).splitlines() or [type(error).__name__])[0])
+
+
+def read_texts(paths: Sequence[Path]) -> tuple[list[str], Any]:
+    """The columns ``id`` as a list and ``caption`` as one pyarrow array. Raises: DamagedParquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        tables = [pq.read_table(path, columns=["id", "caption"], memory_map=False) for path in paths]
+    except (pa.ArrowInvalid, OSError, KeyError) as error:
+        raise DamagedParquet(" ".join(str(error).split())) from error
+    whole = pa.concat_tables(tables)
+    return whole["id"].to_pylist(), whole["caption"].combine_chunks().fill_null("")
+
+
+def last_of_each(ids: list[str], texts: Any) -> tuple[list[str], Any]:
+    """Each id once, at its first place, with its last text."""
+    import pyarrow as pa
+
+    last = {name: row for row, name in enumerate(ids)}
+    return list(last), texts.take(pa.array(list(last.values())))
