@@ -2,7 +2,7 @@
 
 from synthvlm_ui.selection.agreement import Judged, judge, wilson
 from synthvlm_ui.selection.checks import NEAR_DUPLICATES, check_rule, near_duplicates_of
-from synthvlm_ui.selection.columns import Coded, Columns, LazyColumns, Matcher, captions_in, id_rank, leaving_out
+from synthvlm_ui.selection.columns import Coded, Columns, LazyColumns, Matcher, captions_of, id_rank, leaving_out
 from synthvlm_ui.selection.duplicates import DUPLICATE_RADIUS_BITS, near_pairs
 from synthvlm_ui.selection.expressions import parse, unparse
 from synthvlm_ui.selection.histograms import Binning, JointBinning, histogram
@@ -39,7 +39,7 @@ __all__ = [
     "Resolved",
     "Scored",
     "Yield",
-    "captions_in",
+    "captions_of",
     "check_rule",
     "choose",
     "combined_score",

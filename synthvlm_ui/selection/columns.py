@@ -163,12 +163,24 @@ def captions_in(columns: Columns, mask: NDArray[np.bool_] | None = None) -> int:
         return 0
     if mask is not None:
         # Looking rows up by number is faster than by a mask.
-        return _distinct(codes[np.flatnonzero(mask)], int(codes.max()))
+        return captions_of(codes, np.flatnonzero(mask))
     column, count = _latest_count
     if column() is not codes:
         count = _distinct(codes, int(codes.max()))
         _latest_count = (weakref.ref(codes), count)
     return count
+
+
+def captions_of(codes: NDArray[np.integer], rows: NDArray[np.int64]) -> int:
+    """How many captions these ascending rows are of. Shapes: codes (N,), rows (M,)."""
+    chosen = codes[rows]
+    if not len(chosen):
+        return 0
+    steps = chosen[1:] != chosen[:-1]
+    # Candidates of a caption mostly lie together, in the order of captions: then counting the steps is enough.
+    if (chosen[1:] >= chosen[:-1]).all():
+        return int(np.count_nonzero(steps)) + 1
+    return _distinct(chosen[np.r_[True, steps]], int(codes.max()))
 
 
 _latest_count: tuple[Callable[[], Any], int] = (lambda: None, 0)

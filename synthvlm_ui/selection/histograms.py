@@ -6,6 +6,7 @@ Knows no rule. ``Binning`` does the part that only the column decides once, so t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from synthvlm_ui.errors import BadSetting
 
 _FLOAT = NDArray[np.float32]
-_UNSURE_BINS = 1e-6
+_UNSURE_BINS, _UNSURE_BINS_FLOAT32 = 1e-6, 1e-3
 
 
 class Binning:
@@ -31,7 +32,7 @@ class Binning:
                              fix="Give 1 to 4096 bins and a range whose end is above its start.")
         self.bins = bins
         self.edges = np.linspace(low, high, bins + 1)
-        wide = np.asarray(values, np.float64)
+        wide = np.asarray(values, self._precision(values))
         inside = (wide >= low) & (wide <= high)
         count = int(np.count_nonzero(inside))
         self.missing = int(np.count_nonzero(np.isnan(wide))) if count < len(wide) else 0
@@ -46,6 +47,12 @@ class Binning:
             self._code[rows] = self._place(wide[rows])
         self.total = self._count(self._code)
 
+    def _precision(self, values: _FLOAT) -> type[np.floating[Any]]:
+        """float32 where the values have no more and its rounding stays far below a bin; else float64."""
+        reach = float(np.abs(self.edges[[0, -1]]).max()) * self.bins / float(self.edges[-1] - self.edges[0])
+        exact = all(np.float32(edge) == edge for edge in self.edges[[0, -1]])
+        return np.float32 if values.dtype == np.float32 and exact and reach < 2**10 else np.float64
+
     def kept(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Rows of the mask in each bin, (bins,) int64."""
         return self._count(self._code[np.flatnonzero(mask)])
@@ -55,13 +62,14 @@ class Binning:
         """The bin of each row from 1 on, 0 for rows in no bin. Shapes: (N,)."""
         return self._code
 
-    def _place(self, inside: NDArray[np.float64]) -> NDArray[np.uint16]:
+    def _place(self, inside: NDArray[np.floating[Any]]) -> NDArray[np.uint16]:
         """The bin from 1 on: by arithmetic, and by the edges themselves where rounding could have crossed one."""
-        scaled = inside - self.edges[0]
-        scaled *= self.bins / (self.edges[-1] - self.edges[0])
+        scaled = inside - inside.dtype.type(self.edges[0])
+        scaled *= inside.dtype.type(self.bins / (self.edges[-1] - self.edges[0]))
         place: NDArray[np.uint16] = scaled.astype(np.uint16)
         scaled -= np.rint(scaled)
-        unsure = np.flatnonzero(np.abs(scaled, out=scaled) < _UNSURE_BINS)
+        sure = _UNSURE_BINS if inside.dtype == np.float64 else _UNSURE_BINS_FLOAT32
+        unsure = np.flatnonzero(np.abs(scaled, out=scaled) < sure)
         place[unsure] = np.searchsorted(self.edges, inside[unsure], side="right") - 1
         np.minimum(place, self.bins - 1, out=place)
         place += 1
@@ -87,11 +95,12 @@ class JointBinning:
         self._code = code
         self._whole = self._marginals(code)
 
-    def kept(self, mask: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-        """Rows of the mask in each bin of each column, (bins,) int64 each, in their order."""
-        inside = int(np.count_nonzero(mask))
+    def kept(self, mask: NDArray[np.bool_], rows: NDArray[np.int64] | None = None) -> list[NDArray[np.int64]]:
+        """Rows of the mask in each bin of each column, (bins,) int64 each, in their order; ``rows`` are those of the
+        mask, for a caller that has them."""
+        inside = int(np.count_nonzero(mask)) if rows is None else len(rows)
         if 2 * inside <= len(mask):
-            return self._marginals(self._code[np.flatnonzero(mask)])
+            return self._marginals(self._code[np.flatnonzero(mask) if rows is None else rows])
         # Counting those left out is less work.
         outside = self._marginals(self._code[np.flatnonzero(~mask)])
         return [whole - rest for whole, rest in zip(self._whole, outside, strict=True)]

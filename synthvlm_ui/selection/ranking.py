@@ -6,6 +6,8 @@ Knows no threshold and no verdict. Every step is exact under a change of the ord
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +34,21 @@ def combined_score(rule: SelectionRule, columns: Columns) -> NDArray[np.float32]
     return terms[0] + terms[1] if len(terms) == 2 else terms[0].copy()
 
 
-def variance_share(rule: SelectionRule, columns: Columns) -> dict[str, float]:
-    """Each term's variance as a fraction of their sum: which term decides the order. All 0 when nothing varies."""
+def variance_share(rule: SelectionRule, columns: Columns, deviations: Mapping[str, float] = MappingProxyType({}),
+                   ) -> dict[str, float]:
+    """Each term's variance as a fraction of their sum: which term decides the order. All 0 when nothing varies.
+
+    ``deviations`` are the standard deviations of columns, for a caller that has them.
+    """
     variances = {}
-    for name, term in _terms(rule, columns):
+    weights = {"clip_cosine": rule.clip_scale, ssim_column(rule.preset): rule.ssim_weight}
+    if deviations and not rule.normalise and weights.keys() <= deviations.keys():
+        variances = {name: (weight * deviations[name]) ** 2 if np.isfinite(deviations[name]) else 0.0
+                     for name, weight in weights.items() if weight}
+        terms = []
+    else:
+        terms = _terms(rule, columns)
+    for name, term in terms:
         finite = term[np.isfinite(term)]
         variances[name] = float(np.var(finite, dtype=np.float64)) if len(finite) else 0.0
     whole = sum(variances.values())

@@ -128,9 +128,12 @@ def yield_of(rule: SelectionRule, columns: Columns) -> Yield:
     return Yield(len(mask), int(np.count_nonzero(mask)), captions_in(columns, mask), captions_in(columns), mask)
 
 
-def thresholds_of(rule: SelectionRule, choice: Choice, ranked: Scored) -> dict[str, float | None]:
-    """The thresholds a rule sets itself, None where it sets none, and where its ranking cut."""
-    free = np.flatnonzero(choice.mask & ~choice.forced)
+def thresholds_of(rule: SelectionRule, choice: Choice, ranked: Scored,
+                  rows: _Rows | None = None) -> dict[str, float | None]:
+    """The thresholds a rule sets itself, None where it sets none, and where its ranking cut; ``rows`` are those of the
+    mask, for a caller that has them."""
+    rows = np.flatnonzero(choice.mask) if rows is None else rows
+    free = rows[~choice.forced[rows]] if choice.forced.any() else rows
     found: dict[str, float | None] = {name: getattr(rule, name) for name in ("clip_min", "ssim_min", "combined_min")}
     found["combined_cut"] = float(ranked.combined[free].min()) if len(free) and not rule.random else None
     by = near_duplicates_of(rule)

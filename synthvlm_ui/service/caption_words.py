@@ -34,6 +34,13 @@ class CaptionWords:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def prepare(self) -> None:
+        """Makes the index now instead of at the first search, and lets go of what making it took."""
+        import pyarrow as pa
+
+        _ = self._index
+        pa.default_memory_pool().release_unused()
+
     def text(self, row: int) -> str:
         return str(self.texts[row].as_py())
 

@@ -167,7 +167,7 @@ class CurationDesk:
     def events(self, limit: int = 100) -> dict[str, Any]:
         return self._verdicts.events(limit)
 
-    def _best_first(self, view: View) -> NDArray[np.int64]:
+    def _best_first(self, view: View) -> NDArray[np.int32]:
         order = view.scope.order("combined", view.rule)
         return order.all(view.kept)
 

@@ -16,7 +16,7 @@ from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.records import SelectionRule
 from synthvlm_ui.selection import (
     Binning,
-    captions_in,
+    captions_of,
     choose,
     combined_score,
     correlations,
@@ -28,13 +28,13 @@ from synthvlm_ui.selection import (
 )
 from synthvlm_ui.selection.agreement import ENOUGH_OF_EACH
 from synthvlm_ui.service.finding_desk import FindingDesk
-from synthvlm_ui.service.scope import Scope
-from synthvlm_ui.service.view import View, number
+from synthvlm_ui.service.scope import BINS, Scope
+from synthvlm_ui.service.view import SCORES, View, number
 from synthvlm_ui.service.view_state import Find
 from synthvlm_ui.service.views import Views
 from synthvlm_ui.store import Workspace
 
-HISTOGRAMS = ("clip_cosine", "ssim", "combined")
+HISTOGRAMS = SCORES
 _MOST_COLUMNS = 12
 _SAMPLE_ROWS = 100_000
 _PERCENTS = np.linspace(0, 100, 101)
@@ -46,13 +46,11 @@ class InsightDesk:
     def __init__(self, workspace: Workspace, views: Views) -> None:
         self._workspace, self._views = workspace, views
 
-    def histograms(self, rule: SelectionRule, bins: int = 64, columns: Sequence[str] = HISTOGRAMS) -> dict[str, Any]:
+    def histograms(self, rule: SelectionRule, bins: int = BINS, columns: Sequence[str] = HISTOGRAMS) -> dict[str, Any]:
         """Counts of all, of kept and of real images per bin for each score. Raises: BadSetting for an unknown score."""
         view = self._views.of(rule)
         names = tuple(dict.fromkeys(columns))[:_MOST_COLUMNS]
-        together = tuple(name for name in HISTOGRAMS if name in names)
-        kept = dict(zip(together, view.scope.joint(together, rule, bins).kept(view.kept), strict=True)) \
-            if together and bins <= 64 else {}
+        kept = dict(zip(SCORES, view.histograms, strict=True)) if bins == BINS else {}
         return {name: _histogram(view, name, bins, kept.get(name)) for name in names}
 
     def score_columns(self, rule: SelectionRule) -> list[str]:
@@ -89,13 +87,14 @@ class InsightDesk:
     def datasets(self, rule: SelectionRule) -> list[dict[str, Any]]:
         """What the rule keeps of each of its datasets."""
         view, found = self._views.of(rule), []
+        codes = view.columns["caption_code"]
         for name in view.scope.datasets:
             inside = view.columns["dataset"].matching("==", name) if name in self._workspace.columns.datasets \
                 else np.zeros(len(view.kept), bool)
             total, kept = int((inside & view.columns["ok"]).sum()), int((inside & view.kept).sum())
             found.append({"name": name, "total": total, "kept": kept, "kept_share": kept / total if total else 0.0,
-                          "captions_total": captions_in(view.columns, inside),
-                          "captions_kept": captions_in(view.columns, inside & view.kept)})
+                          "captions_total": captions_of(codes, np.flatnonzero(inside)),
+                          "captions_kept": captions_of(codes, np.flatnonzero(inside & view.kept))})
         return found
 
     def entropy(self, rule: SelectionRule) -> dict[str, Any] | None:

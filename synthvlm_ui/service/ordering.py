@@ -37,7 +37,7 @@ class Order:
     def page(self, mask: NDArray[np.bool_], offset: int, limit: int) -> _Rows:
         """The rows of the mask at places ``offset`` to ``offset + limit``. Shapes: mask (N,) -> at most (limit,)."""
         if self._sorted is not None:
-            return self.all(mask)[offset : offset + limit]
+            return self._walked(self._sorted, mask, offset, limit)
         self._sort_soon()
         rows = np.flatnonzero(mask)
         stop = min(offset + limit, len(rows))
@@ -49,12 +49,26 @@ class Order:
         chosen = rows[(keys >= least) & (keys <= most)]
         return chosen[np.argsort(~self.keys[chosen])]
 
-    def all(self, mask: NDArray[np.bool_]) -> _Rows:
+    def all(self, mask: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Every row of the mask, in order."""
         self.sort()
         ordered = self._sorted
         assert ordered is not None
-        return ordered[np.flatnonzero(mask[ordered])].astype(np.int64)
+        return ordered[np.flatnonzero(mask[ordered])]
+
+    @staticmethod
+    def _walked(ordered: NDArray[np.int32], mask: NDArray[np.bool_], offset: int, limit: int) -> _Rows:
+        """Walks down the order in growing steps until the page is full."""
+        pieces: list[NDArray[np.int32]] = []
+        start, step, seen = 0, 4096, 0
+        while start < len(ordered) and seen < offset + limit:
+            piece = ordered[start : start + step]
+            piece = piece[mask[piece]]
+            seen += len(piece)
+            pieces.append(piece)
+            start, step = start + step, 2 * step
+        found = np.concatenate(pieces) if pieces else ordered[:0]
+        return found[offset : offset + limit].astype(np.int64)
 
     @property
     def is_sorted(self) -> bool:

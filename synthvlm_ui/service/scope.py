@@ -23,12 +23,13 @@ from synthvlm_ui.selection import (
     JointBinning,
     LazyColumns,
     Scored,
-    captions_in,
+    captions_of,
     id_rank,
     keys_of,
     random_keys,
     scored,
     scoring_of,
+    ssim_column,
     variance_share,
 )
 from synthvlm_ui.service.ordering import Order
@@ -38,17 +39,23 @@ ALL_DATASETS = "*"
 BINS = 64
 HASHES = ("phash",)
 _FACTS = ("candidate_id", "caption_code", "ok", "seed", "repeat")
-_REMEMBERED_SCORINGS = 4
-_REMEMBERED_BINNINGS = 12
+_REMEMBERED_SCORINGS = 3
+_REMEMBERED_BINNINGS = 8
 Makers = dict[str, Callable[[], Any]]
 
 
-def dataset_names(spec: str, known: Iterable[str]) -> tuple[str, ...]:
-    """The datasets a rule is about: one, several with commas, or all for "*". Raises: UnknownName, BadSetting."""
-    every = list(known)
+def dataset_names(spec: str, drawn: Iterable[str], listed: Callable[[], list[str]]) -> tuple[str, ...]:
+    """The datasets a rule is about: one, several with commas, or all for "*".
+
+    ``drawn`` are those that have candidates; only for others or all are those with captions ``listed``, which looks
+    into the workspace's folders. Raises: UnknownName, BadSetting.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in spec.split(",") if name.strip()))
+    if names and set(names) <= set(drawn):
+        return names
+    every = listed()
     if spec.strip() == ALL_DATASETS:
         return tuple(every)
-    names = tuple(dict.fromkeys(name.strip() for name in spec.split(",") if name.strip()))
     if not names:
         raise BadSetting("no dataset is named", where="dataset", fix=f"Name one of: {', '.join(every) or 'none yet'}.")
     for name in names:
@@ -80,6 +87,7 @@ class Scope:
         self._orders: OrderedDict[tuple[object, ...], Order] = OrderedDict()
         self._binnings: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._sorted: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+        self._facts: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self.cluster_count, self.cluster_names = 0, None
 
     def _own(self, columns: CandidateColumns) -> Makers:
@@ -114,24 +122,29 @@ class Scope:
 
     def variance_share(self, rule: SelectionRule) -> Mapping[str, float]:
         """Each term's share of the ranking's variance."""
-        found: Mapping[str, float] = self._once(("share", *scoring_of(rule)), self._sorted,
-                                                lambda: variance_share(rule, self.columns))
+        def make() -> dict[str, float]:
+            spreads = {} if rule.normalise else {
+                name: self.spread(name, rule)["std"] for name in ("clip_cosine", ssim_column(rule.preset))}
+            return variance_share(rule, self.columns, spreads)
+
+        found: Mapping[str, float] = self._once(("share", *scoring_of(rule)), self._facts, make)
         return found
 
     def spread(self, name: str, rule: SelectionRule) -> Mapping[str, float]:
         """count, min, max, mean and std of a score over the candidates that have an image and the score."""
-        found: Mapping[str, float] = self._once(("spread", *self._key(name, rule)), self._sorted,
+        found: Mapping[str, float] = self._once(("spread", *self._key(name, rule)), self._facts,
                                                 lambda: _spread(self.values(name, rule), self.columns["ok"]))
         return found
 
     @property
     def total(self) -> int:
         """The candidates with an image."""
-        return int(self._once(("total",), self._sorted, lambda: np.count_nonzero(self.columns["ok"])))
+        return int(self._once(("total",), self._facts, lambda: np.count_nonzero(self.columns["ok"])))
 
     @property
     def captions_total(self) -> int:
-        return captions_in(self.columns)
+        codes = self.columns["caption_code"]
+        return int(self._once(("captions",), self._facts, lambda: captions_of(codes, np.arange(len(codes)))))
 
     # -- what rules share
 
@@ -211,8 +224,10 @@ def _spread(values: NDArray[np.float32], ok: NDArray[np.bool_]) -> dict[str, flo
     finite = values[np.isfinite(values) & ok]
     if not len(finite):
         return {"count": 0, "min": 0.0, "max": 1.0, "mean": float("nan"), "std": float("nan")}
-    return {"count": len(finite), "min": float(finite.min()), "max": float(finite.max()),
-            "mean": float(finite.mean(dtype=np.float64)), "std": float(finite.std(dtype=np.float64))}
+    mean = float(finite.mean(dtype=np.float64))
+    around = finite - np.float32(mean)
+    return {"count": len(finite), "min": float(finite.min()), "max": float(finite.max()), "mean": mean,
+            "std": float(np.dot(around, around) / len(around)) ** 0.5}
 
 
 def _limits(spread: Mapping[str, float]) -> tuple[float, float]:

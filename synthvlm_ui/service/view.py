@@ -6,8 +6,7 @@ Knows no journal and no file. Orders are exact: ties go by candidate id.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -20,18 +19,20 @@ from synthvlm_ui.selection import (
     Choice,
     LazyColumns,
     Scored,
-    captions_in,
+    captions_of,
     choose,
     overridden,
     thresholds_of,
 )
 from synthvlm_ui.service.ordering import Order
-from synthvlm_ui.service.scope import Scope, dataset_names
+from synthvlm_ui.service.scope import Scope
 from synthvlm_ui.store import CandidateColumns
 
 SHOWN = ("kept", "dropped", "all", "undecided", "keep", "reject", "overridden", "failed", "real")
 ORDERS = ("combined", "clip_cosine", "ssim", "newest", "caption", "random", "similarity")
-_REMEMBERED_PAGES = 3
+SCORES = ("clip_cosine", "ssim", "combined")
+# Pages this near the top are found by walking down the order; for those below, all places are worked out once.
+_NEAR_ROWS = 5_000
 _FACTS = ("candidate_id", "caption_code", "ok", "verdict", "seed", "repeat")
 _Mask = NDArray[np.bool_]
 _Rows = NDArray[np.int64]
@@ -47,7 +48,7 @@ class View:
     columns: LazyColumns
     ranked: Scored
     choice: Choice
-    _lists: OrderedDict[tuple[object, ...], _Rows] = field(default_factory=OrderedDict)
+    _list: tuple[tuple[object, ...], NDArray[np.int32]] = ((), np.zeros(0, np.int32))
 
     @classmethod
     def of(cls, scope: Scope, rule: SelectionRule, version: int, last: View | None = None) -> View:
@@ -67,11 +68,24 @@ class View:
 
     @cached_property
     def captions_kept(self) -> int:
-        return captions_in(self.columns, self.kept)
+        return self._counts[0]
+
+    @property
+    def thresholds(self) -> dict[str, float | None]:
+        return self._counts[1]
 
     @cached_property
-    def thresholds(self) -> dict[str, float | None]:
-        return thresholds_of(self.rule, self.choice, self.ranked)
+    def histograms(self) -> list[NDArray[np.int64]]:
+        """The kept rows per bin of SCORES, in their order."""
+        return self._counts[2]
+
+    @cached_property
+    def _counts(self) -> tuple[int, dict[str, float | None], list[NDArray[np.int64]]]:
+        # Together, since all of them go over the same row numbers, which are too many to be kept.
+        rows = np.flatnonzero(self.kept)
+        joint = self.scope.joint(SCORES, self.rule)
+        return (captions_of(self.columns["caption_code"], rows),
+                thresholds_of(self.rule, self.choice, self.ranked, rows), joint.kept(self.kept, rows))
 
     @cached_property
     def overridden(self) -> tuple[_Mask, _Mask]:
@@ -93,17 +107,13 @@ class View:
 
     def page(self, shown: Shown, offset: int, limit: int) -> _Rows:
         """The rows at these places of what is shown."""
-        if shown.key not in self._lists and not shown.order.is_sorted:
-            return shown.order.page(shown.mask, offset, limit)
-        return self.rows(shown)[offset : offset + limit]
-
-    def rows(self, shown: Shown) -> _Rows:
-        """All rows of what is shown, in order."""
-        if shown.key not in self._lists:
-            self._lists[shown.key] = shown.order.all(shown.mask)
-            while len(self._lists) > _REMEMBERED_PAGES:
-                self._lists.popitem(last=False)
-        return self._lists[shown.key]
+        key, listed = self._list
+        if key != shown.key:
+            if offset + limit <= _NEAR_ROWS or not shown.order.is_sorted:
+                return shown.order.page(shown.mask, offset, limit)
+            listed = shown.order.all(shown.mask)
+            self._list = (shown.key, listed)
+        return listed[offset : offset + limit].astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -143,4 +153,4 @@ def number(value: Any) -> float | None:
     return None if math.isnan(plain) else round(plain, 6)
 
 
-__all__ = ["ORDERS", "SHOWN", "Shown", "View", "dataset_columns", "dataset_names", "number", "rows_of"]
+__all__ = ["ORDERS", "SHOWN", "Shown", "View", "dataset_columns", "number", "rows_of"]

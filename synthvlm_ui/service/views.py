@@ -6,6 +6,7 @@ Every part of an answer is cut from the same view, and one drag asks for several
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from functools import partial
 from typing import Any
@@ -23,8 +24,9 @@ from synthvlm_ui.service.scope import Makers, Scope, dataset_names
 from synthvlm_ui.service.view import View
 from synthvlm_ui.store import Workspace
 
-_REMEMBERED_VIEWS = 8
-_REMEMBERED_SCOPES = 3
+_REMEMBERED_VIEWS = 6
+_REMEMBERED_SCOPES = 2
+_LOOK_EVERY_S = 1.0
 
 
 class Views:
@@ -36,6 +38,7 @@ class Views:
         self._scopes: OrderedDict[tuple[str, ...], Scope] = OrderedDict()
         self._captions: dict[str, tuple[Any, CaptionWords]] = {}
         self._reading, self._being_read = threading.Lock(), set[str]()
+        self._looked: dict[str, float] = {}
         self._views: OrderedDict[tuple[Any, ...], View] = OrderedDict()
 
     def rule(self, dataset: str, **fields: Any) -> SelectionRule:
@@ -44,7 +47,7 @@ class Views:
         unknown = sorted(set(fields) - set(known))
         if unknown:
             raise BadSetting(f"a rule has no {unknown[0]!r}", fix=f"It has: {', '.join(known)}.")
-        dataset_names(dataset, self._workspace.captions.datasets())
+        self._names(dataset)
         given = {name: value for name, value in fields.items() if value is not None}
         return SelectionRule(dataset=dataset, **{**preset(given.get("preset", "paper")), **given})
 
@@ -70,7 +73,7 @@ class Views:
     def scope(self, dataset: str) -> Scope:
         """The columns of a dataset, several or all; made anew when more than verdicts has changed."""
         columns = self._workspace.columns
-        names = dataset_names(dataset, self._workspace.captions.datasets())
+        names = self._names(dataset)
         with self._making:
             found = self._scopes.get(names)
             if found is None or found.version != columns.facts_version:
@@ -82,6 +85,9 @@ class Views:
             while len(self._scopes) > _REMEMBERED_SCOPES:
                 self._scopes.popitem(last=False)
             return found
+
+    def _names(self, dataset: str) -> tuple[str, ...]:
+        return dataset_names(dataset, self._workspace.columns.datasets, self._workspace.captions.datasets)
 
     def _more(self, names: tuple[str, ...], rows: NDArray[np.int64]) -> Makers:
         """Columns that other stores than that of candidates have: captions, saved selections, clusters, embeddings."""
@@ -110,8 +116,12 @@ class Views:
     def captions_at_hand(self, dataset: str) -> CaptionWords | None:
         """The captions of a dataset if they are in memory; else starts reading them and returns None."""
         kept = self._captions.get(dataset)
-        columns = self._workspace.columns
-        if kept is not None and kept[0] == (self._workspace.captions.stamp(dataset), columns.caption_count):
+        now = time.monotonic()
+        if kept is not None and now < self._looked.get(dataset, 0.0) + _LOOK_EVERY_S:
+            return kept[1]
+        stamp = (self._workspace.captions.stamp(dataset), self._workspace.columns.caption_count)
+        if kept is not None and kept[0] == stamp:
+            self._looked[dataset] = now
             return kept[1]
         if dataset not in self._being_read:
             self._being_read.add(dataset)
@@ -120,7 +130,7 @@ class Views:
 
     def _read_captions(self, dataset: str) -> None:
         try:
-            self.captions(dataset)
+            self.captions(dataset).prepare()
         except SynthVLMError:
             pass  # Whoever needs them is told then.
         finally:
