@@ -51,7 +51,8 @@ def add_shown_options(parser: Parser) -> None:
     add("--text", metavar="WORDS", help="captions with these words; \"two words\" in a row, -without, star*")
     add("--meaning", metavar="SENTENCE", help="images that CLIP finds like this sentence")
     add("--like", metavar="ID", help="images like this candidate")
-    add("--show", metavar="WHAT", help="kept (default), dropped, all, undecided, keep, reject, overridden, failed, real")
+    add("--show", metavar="WHAT",
+        help="kept (default), dropped, all, undecided, keep, reject, overridden, failed or real")
     add("--order", metavar="BY", help="combined (default), clip_cosine, ssim, newest, caption, random, similarity or "
                                       "a score; -score is the other way round")
 
