@@ -106,12 +106,12 @@ class InsightDesk:
         if "cluster" not in view.columns:
             return None
         clusters = view.columns["cluster"]
-        k = max(view.scope.cluster_count, int(clusters.max(initial=-1)) + 1)
+        k = max(len(view.scope.cluster_names), int(clusters.max(initial=-1)) + 1)
         sizes, every = _sizes(clusters[view.kept], k), _sizes(clusters[view.columns["ok"]], k)
         bits = _entropy_bits(sizes)
         return {"k": k, "bits": bits, "max_bits": float(np.log2(k)) if k else 0.0, "effective_clusters": 2.0**bits,
                 "sizes": sizes.tolist(), "all_sizes": every.tolist(), "all_bits": _entropy_bits(every),
-                "names": view.scope.cluster_names, "unknown": int((clusters[view.kept] < 0).sum())}
+                "names": view.scope.cluster_names or None, "unknown": int((clusters[view.kept] < 0).sum())}
 
     def statistics(self, rule: SelectionRule) -> dict[str, Any]:
         """How the scores go together, and the share of the ranking's variance that each term contributes.

@@ -88,7 +88,9 @@ class Scope:
         self._binnings: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._sorted: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._facts: OrderedDict[tuple[object, ...], Any] = OrderedDict()
-        self.cluster_count, self.cluster_names = 0, None
+        # The runs that clusters come from, and the names of the clusters where all come from one run.
+        self.runs: list[str | None] = []
+        self.cluster_names: list[str] = []
 
     def _own(self, columns: CandidateColumns) -> Makers:
         makers: Makers = {name: partial(self._fact, name) for name in _FACTS}

@@ -22,7 +22,7 @@ from synthvlm_ui.service.joined_columns import Members, Vectors
 from synthvlm_ui.service.neighbours import SCORER
 from synthvlm_ui.service.scope import Makers, Scope, dataset_names
 from synthvlm_ui.service.view import View
-from synthvlm_ui.store import Workspace
+from synthvlm_ui.store import Clustering, Workspace
 
 _REMEMBERED_VIEWS = 6
 _REMEMBERED_SCOPES = 2
@@ -39,6 +39,7 @@ class Views:
         self._captions: dict[str, tuple[Any, CaptionWords]] = {}
         self._reading, self._being_read = threading.Lock(), set[str]()
         self._looked: dict[str, float] = {}
+        self._clustered: dict[tuple[str, ...], tuple[float, list[Clustering | None]]] = {}
         self._views: OrderedDict[tuple[Any, ...], View] = OrderedDict()
 
     def rule(self, dataset: str, **fields: Any) -> SelectionRule:
@@ -76,10 +77,15 @@ class Views:
         names = self._names(dataset)
         with self._making:
             found = self._scopes.get(names)
-            if found is None or found.version != columns.facts_version:
+            clusterings = self._clusterings(names)
+            runs = [clustering.run if clustering else None for clustering in clusterings]
+            if found is None or found.version != columns.facts_version or found.runs != runs:
+                known = [clustering for clustering in clusterings if clustering]
                 found = self._scopes[names] = Scope(columns, names, partial(self._more, names))
+                found.runs = runs
+                found.cluster_names = list(known[0].names) if len({clustering.run for clustering in known}) == 1 else []
                 with self._lock:
-                    for key in [key for key, view in self._views.items() if view.scope.version != found.version]:
+                    for key in [key for key, view in self._views.items() if view.scope.datasets == names]:
                         del self._views[key]
             self._scopes.move_to_end(names)
             while len(self._scopes) > _REMEMBERED_SCOPES:
@@ -142,10 +148,17 @@ class Views:
         return CaptionColumn([self.captions(name) for name in known], columns.caption_code[rows],
                              columns.caption_count)
 
+    def _clusterings(self, names: tuple[str, ...]) -> list[Clustering | None]:
+        """The clustering in force of each dataset; looked up once a second at most."""
+        looked_at, found = self._clustered.get(names, (-_LOOK_EVERY_S, []))
+        if time.monotonic() > looked_at + _LOOK_EVERY_S:
+            found = [self._workspace.clusterings.current(name) for name in names]
+            self._clustered[names] = (time.monotonic(), found)
+        return found
+
     def _clusters(self, names: tuple[str, ...]) -> NDArray[np.int16] | None:
         """The cluster of every candidate of the workspace, -1 where none is known; None without any clustering."""
-        clusterings = getattr(self._workspace, "clusterings", None)
-        found = [clusterings.current(name) for name in names] if clusterings is not None else []
+        found = self._clusterings(names)
         if not any(found):
             return None
         columns = self._workspace.columns
