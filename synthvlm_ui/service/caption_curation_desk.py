@@ -48,6 +48,11 @@ SHOWN = ("rejected", "kept", "by_hand", "all")
 _MAX_PAGE = 500
 _REMEMBERED = 2
 _BINS = 48
+VIEW_PARTS = ("steps", "histograms", "rules", "presets")
+
+
+class NotMeasured(BadSetting):
+    """So many captions are unmeasured that looking at them has to wait for a job."""
 
 
 class CaptionCurationDesk:
@@ -65,6 +70,16 @@ class CaptionCurationDesk:
     def settings_of(self, report: Mapping[str, Any]) -> CurationSettings:
         """The settings that a report was made with."""
         return CurationSettings.from_json(report["settings"])
+
+    def settings_from(self, content: Mapping[str, Any]) -> CurationSettings:
+        """Settings as ``view`` gave them and a form changed them. Raises: BadSetting, UnknownName."""
+        return CurationSettings.from_json(content)
+
+    def settings_in_force(self, dataset: str) -> CurationSettings:
+        """The settings of the curation in force, the first preset's when there is none. Raises: UnknownName."""
+        self._check(dataset)
+        decision = self._workspace.caption_curation.read_decision(dataset)
+        return self.settings_of(decision.facts) if decision else preset_settings("synthvlm")
 
     def needs_job(self, dataset: str, settings: CurationSettings) -> bool:
         """Whether curating takes long: many captions, or a model to ask."""
@@ -99,22 +114,30 @@ class CaptionCurationDesk:
             raise EmptyInput(f"the captions of {dataset!r} were never curated", fix="Curate them first.")
         return {**decision.facts, **self._counts(dataset)}
 
-    def view(self, dataset: str, settings: CurationSettings, *, bins: int = _BINS) -> dict[str, Any]:
-        """What these settings would do, without deciding anything: steps, histograms, both presets.
+    def view(self, dataset: str, settings: CurationSettings, *, parts: Sequence[str] = VIEW_PARTS) -> dict[str, Any]:
+        """What these settings would do, without deciding anything: steps, histograms, rules, both presets.
 
-        Raises: BadSetting when so many captions are not measured yet that a job has to do it first.
+        ``measured`` is False, and nothing else is known, while so many captions are unmeasured that a job has to do it.
         """
         self._check(dataset)
-        measured = self._look(dataset, settings)
+        shown: dict[str, Any] = {"dataset": dataset, "settings": settings.to_json(), "standing": self._counts(dataset),
+                                 "command": self.command(dataset, settings)}
+        try:
+            measured = self._look(dataset, settings)
+        except NotMeasured:
+            return {**shown, "measured": False}
         decision = decide(settings, measured.columns, len(measured.ids), measured.unavailable)
-        histograms = {rule.name: statistic_histogram(measured.columns[rule.name], decision.survives, bins)
-                      for rule in RULES if rule.name in measured.columns and rule.name != "difficulty"}
-        return {"dataset": dataset, "settings": settings.to_json(), "total": len(measured.ids),
-                "kept": int(decision.survives.sum()), "steps": steps_of(decision), "reasons": reasons_of(decision),
-                "rules": describe_rules(settings, measured), "presets": preset_comparison(measured),
-                "skills": skill_counts(measured),
-                "histograms": {name: found for name, found in histograms.items() if found is not None},
-                "standing": self._counts(dataset), "command": self.command(dataset, settings)}
+        shown |= {"measured": True, "total": len(measured.ids), "kept": int(decision.survives.sum()),
+                  "steps": steps_of(decision), "reasons": reasons_of(decision)}
+        if "rules" in parts:
+            shown["rules"] = describe_rules(settings, measured)
+        if "presets" in parts:
+            shown |= {"presets": preset_comparison(measured), "skills": skill_counts(measured)}
+        if "histograms" in parts:
+            found = {rule.name: statistic_histogram(measured.columns[rule.name], decision.survives, _BINS)
+                     for rule in RULES if rule.name in measured.columns and rule.name != "difficulty"}
+            shown["histograms"] = {name: one for name, one in found.items() if one is not None}
+        return shown
 
     def examples(self, dataset: str, settings: CurationSettings, *, rule: str = "", show: str = "rejected",
                  offset: int = 0, limit: int = 20) -> dict[str, Any]:
@@ -253,7 +276,7 @@ def changes_of(settings: CurationSettings) -> list[str]:
 
 
 def _refuse(_done: int, _total: int, _message: str) -> None:
-    raise BadSetting("these captions are not measured yet", fix="Curate them once; then every limit can be tried.")
+    raise NotMeasured("these captions are not measured yet", fix="Curate them once; then every limit can be tried.")
 
 
 def _shown(rejected_by: NDArray[np.int8], rule: str, show: str, measured: Measured, verdicts: Mapping[str, str]

@@ -93,7 +93,8 @@ def statistic_histogram(values: NDArray[Any], kept: NDArray[np.bool_], bins: int
     every, edges = np.histogram(clipped[known], bins, (low, high))
     survived, _ = np.histogram(clipped[known & kept], bins, (low, high))
     return {"edges": edges.tolist(), "all": every.tolist(), "kept": survived.tolist(), "min": float(finite.min()),
-            "max": float(finite.max()), "mean": float(finite.mean()), "std": float(finite.std())}
+            "max": float(finite.max()), "mean": float(finite.mean()), "std": float(finite.std()),
+            "percentiles": np.percentile(finite, np.arange(101)).tolist()}
 
 
 def example(measured: Measured, settings: CurationSettings, row: int, rule: str) -> dict[str, Any]:

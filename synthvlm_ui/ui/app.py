@@ -27,6 +27,7 @@ stroke-width='1.8' fill='none'/%3E%3C/svg%3E">
 <link rel="stylesheet" href="{STATIC}/css/app.css">
 <link rel="stylesheet" href="{STATIC}/css/curate.css">
 <link rel="stylesheet" href="{STATIC}/css/diversity.css">
+<link rel="stylesheet" href="{STATIC}/css/captions.css">
 <script type="module" src="{STATIC}/js/main.js"></script>
 """
 

@@ -20,13 +20,15 @@ PASTE_HINT = "a red cat on the left of a blue house\ntwo yellow stars above a gr
 def build(api: Api) -> None:
     """Adds the tab to the page under construction."""
     gradio = import_gradio()
-    with gradio.Tab("Captions", id="captions"), gradio.Row(elem_classes="s-columns-gradio"):
+    with gradio.Tab("Captions", id="captions") as tab, gradio.Row(elem_classes="s-columns-gradio"):
         with gradio.Column(scale=2, min_width=300):
             parts = _form(gradio, api)
             found = report("synth-import-report")
             command = command_line(_command(api, None, "captions", "skip"))
         with gradio.Column(scale=3, min_width=320):
             gradio.HTML("<synth-datasets></synth-datasets>", apply_default_css=False, js_on_load=None)
+    with tab:
+        gradio.HTML("<synth-caption-rules></synth-caption-rules>", apply_default_css=False, js_on_load=None)
     _wire(api, parts, found, command)
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from synthvlm_ui.ui.api import PREFIX, Api, candidate_id
+from synthvlm_ui.ui.routes_caption_rules import caption_rule_routes
 from synthvlm_ui.ui.routes_curate import curate_routes
 from synthvlm_ui.ui.routes_diversity import diversity_routes
 from synthvlm_ui.ui.routes_jobs import job_routes
@@ -32,6 +33,7 @@ def build_routes(api: Api) -> list[Route]:
         *job_routes(api),
         *curate_routes(api),
         *diversity_routes(api),
+        *caption_rule_routes(api),
     ]
 
 

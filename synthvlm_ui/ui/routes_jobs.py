@@ -92,7 +92,7 @@ def _source(body: Mapping[str, Any]) -> dict[str, Any]:
     if not str(body.get("dataset") or "").strip():
         raise BadSetting("there is nothing to draw", fix="Type a prompt or choose a dataset.")
     limit = number(body, "limit", 0, 0, 10**9) or None
-    return {"dataset": text(body, "dataset"), "limit": limit}
+    return {"dataset": text(body, "dataset"), "limit": limit, "captions": str(body.get("captions") or "kept")}
 
 
 def _estimate(api: Api, body: Json) -> Json:

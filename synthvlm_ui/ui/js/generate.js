@@ -63,8 +63,10 @@ class Generate extends SynthElement {
     this.datasetChoice = el("select");
     this.limit = el("input", { type: "number", min: 1, placeholder: "all" });
     this.datasetNote = el("p", { class: "s-hint" });
+    this.everyCaption = el("input", { type: "checkbox" });
+    this.everyOption = el("label", { class: "s-option", hidden: true }, this.everyCaption, el("span"));
     this.fromDataset = el("div", {}, el("div", { class: "s-pair" }, field("Dataset", this.datasetChoice),
-      field("Captions at most", this.limit)), this.datasetNote);
+      field("Captions at most", this.limit)), this.everyOption, this.datasetNote);
     this.sources = el("fieldset", { class: "s-plain-set" }, el("legend", { class: "s-unseen", text: "What to draw" }),
       el("div", { class: "s-segments" }, this.promptRadio = radio("prompt", "One prompt"),
         this.datasetRadio = radio("dataset", "A dataset")), this.prompt.root, this.fromDataset);
@@ -158,7 +160,8 @@ class Generate extends SynthElement {
     const settings = { generator: this.generator.value.trim() };
     for (const [name, input] of Object.entries(this.inputs)) if (!input.disabled) settings[name] = input.value.trim();
     return this.source === "prompt" ? { settings, prompt: this.prompt.text }
-      : { settings, dataset: this.datasetChoice.value, limit: this.limit.value };
+      : { settings, dataset: this.datasetChoice.value, limit: this.limit.value,
+        captions: this.everyCaption.checked ? "all" : "kept" };
   }
 
   changed() {
@@ -183,6 +186,10 @@ class Generate extends SynthElement {
     this.say(`${plural(result.images, "image")} · ${time} · ${bytes(result.bytes)} on disk, ${bytes(result.free_bytes)} free`,
       result.fits ? "" : "bad");
     if (!result.fits) this.estimate.append(" This does not fit.");
+    const out = result.left_out ?? 0;
+    this.everyOption.hidden = this.source !== "dataset" || (!out && !this.everyCaption.checked);
+    this.everyOption.lastChild.textContent = out ? `Draw the ${plural(out, "caption")} too that curation leaves out`
+      : "Draw captions too that curation leaves out";
     this.command.show(result.command);
   }
 

@@ -4,6 +4,7 @@ import "./command.js";
 import "./jobs.js";
 import "./welcome.js";
 import "./captions.js";
+import "./captions_rules.js";
 import "./generate.js";
 import "./curate/tab.js";
 import "./diversity/tab.js";

@@ -1,4 +1,4 @@
-"""What holds for any captions: arrays equal the plain definitions, order and blocks change nothing, marks are places."""
+"""What holds for any captions: arrays equal the plain definitions, blocks change nothing, marks are places."""
 
 from __future__ import annotations
 
