@@ -5,7 +5,7 @@ Importing this package imports no engine; the registry opens one when it is crea
 
 from synthvlm_ui.backends.generator_facts import GeneratorFacts
 from synthvlm_ui.backends.http_patience import Budget, BudgetSpent
-from synthvlm_ui.backends.model_files import require_weights, resolve_weights
+from synthvlm_ui.backends.model_files import is_here, require_weights, resolve_weights
 from synthvlm_ui.backends.registry import (
     create_embedder,
     create_generator,
@@ -21,7 +21,7 @@ from synthvlm_ui.backends.text_embedders import TEXT_EMBEDDERS, create_text_embe
 
 __all__ = [
     "TEXT_EMBEDDERS", "Budget", "BudgetSpent", "GeneratorFacts", "create_embedder", "create_generator",
-    "create_text_embedder", "create_writer", "list_backends", "list_generators", "open_image_tower",
+    "create_text_embedder", "create_writer", "is_here", "list_backends", "list_generators", "open_image_tower",
     "require_embedder", "require_generator", "require_text_embedder", "require_weights", "require_writer",
     "resolve_weights",
 ]

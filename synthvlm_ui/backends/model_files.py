@@ -91,6 +91,13 @@ def cached_snapshot(hub_id: str, marker: str) -> Path | None:
     return Path(found).parent if isinstance(found, str) else None
 
 
+def is_here(source: str) -> bool:
+    """Whether a model of transformers can be read without the network: a directory, or a Hub id in the cache."""
+    if looks_like_hub_id(source):
+        return cached_snapshot(source, "config.json") is not None
+    return (Path(source).expanduser() / "config.json").is_file()
+
+
 def probe_hub(hub_id: str, marker: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:
     """Asks the Hub whether this file of this model can be had. Raises: ModelUnavailable, within ``timeout_s``."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url

@@ -38,11 +38,12 @@ from synthvlm_ui.service.caption_report import (
 )
 from synthvlm_ui.service.caption_standing import Standing, caption_verdicts, standing_of
 from synthvlm_ui.service.job_desk import JobDesk
+from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.store import Workspace
 
 # Measured at once while a user waits; more is a job.
 AT_ONCE_CAPTIONS = 20_000
-MODEL_RULES = ("perplexity", "llm_gate")
+MODEL_RULES = ("perplexity", "image_text_matching", "llm_gate")
 VERDICTS = ("keep", "reject", "clear")
 SHOWN = ("rejected", "kept", "by_hand", "all")
 _MAX_PAGE = 500
@@ -84,8 +85,13 @@ class CaptionCurationDesk:
     def needs_job(self, dataset: str, settings: CurationSettings) -> bool:
         """Whether curating takes long: many captions, or a model to ask."""
         self._check(dataset)
-        asks = any(name in settings.rules and not missing_of(name, settings.options(name)) for name in MODEL_RULES)
+        asks = any(name in settings.rules and self._could_ask(dataset, name, settings) for name in MODEL_RULES)
         return asks or self._workspace.captions.count(dataset) > AT_ONCE_CAPTIONS
+
+    def _could_ask(self, dataset: str, name: str, settings: CurationSettings) -> bool:
+        if name == "image_text_matching" and not len(rows_of(self._workspace.columns, dataset, real=True)):
+            return False
+        return not missing_of(name, settings.options(name))
 
     def start(self, dataset: str, settings: CurationSettings) -> str:
         """Queues the curation and returns its job id. Raises: UnknownName, EmptyInput."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synthvlm_ui.backends import is_here
 from synthvlm_ui.captions.rules import (
     BY_NAME,
     RULES,
@@ -35,13 +36,17 @@ NOT_ASKED = "the model has not been asked yet: curate to ask it"
 
 @dataclass
 class Measured:
-    """Captions of a dataset and what is known of each. Shapes: every column (captions,)."""
+    """Captions of a dataset and what is known of each. Shapes: every column (captions,).
+
+    ``real``: the ordinal of a caption's real image, by the caption's place.
+    """
 
     ids: list[str]
     texts: list[str]
     stamp: str
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
+    real: dict[int, int] = field(default_factory=dict)
 
 
 def quiet(_done: int, _total: int, _message: str) -> None:
@@ -107,6 +112,10 @@ def missing_of(rule: str, options: Mapping[str, Any]) -> str:
     """Why a rule's model cannot be asked, empty when it can."""
     if rule == "perplexity":
         return missing_language_model(options)
+    if rule == "image_text_matching":
+        model = str(options.get("model") or "")
+        return "" if is_here(model) else (f"the model {model} is not on this machine: download it, or set "
+                                          "image_text_matching.model to a directory")
     return "" if options.get("writer") else "no language model was named: set llm_gate.writer to a writer"
 
 
@@ -119,9 +128,9 @@ def scale_problem(rule: str, settings: CurationSettings) -> str:
 
 
 def _add_alignment(workspace: Workspace, dataset: str, settings: CurationSettings, measured: Measured) -> None:
-    """Scores of the real images, by caption; the limit of the paper holds for its own CLIP only."""
-    workspace.columns.refresh()
+    """Numbers about the real images, by caption; the limit of the paper holds for its own CLIP only."""
     columns = workspace.columns
+    columns.refresh()
     rows = rows_of(columns, dataset, real=True)
     rows = rows[columns.ok[rows]]
     if not len(rows):
@@ -131,19 +140,37 @@ def _add_alignment(workspace: Workspace, dataset: str, settings: CurationSetting
     place = {caption_id: number for number, caption_id in enumerate(measured.ids)}
     owners = np.array([place.get(columns.caption_id(int(code)), -1) for code in columns.caption_code[rows]])
     rows, owners = rows[owners >= 0], owners[owners >= 0]
-    for name, score in (("image_text_similarity", "clip_cosine"), ("image_text_matching", "itm")):
-        values = np.full(len(measured.ids), np.nan)
-        if score in columns.score_columns():
-            values[owners] = columns.score(score)[rows]
-        measured.columns[name] = values
-        if np.isnan(values).all():
-            measured.unavailable[name] = f"the real images have no {score}: score them first"
-    _check_scale(workspace, rows, settings, measured)
+    measured.real = dict(zip(owners.tolist(), rows.tolist(), strict=True))
+    values = np.full(len(measured.ids), np.nan)
+    if "clip_cosine" in columns.score_columns():
+        values[owners] = columns.score("clip_cosine")[rows]
+    measured.columns["image_text_similarity"] = values
+    if np.isnan(values).all():
+        measured.unavailable["image_text_similarity"] = "the real images have no CLIPScore: score them first"
+    else:
+        _check_scale(workspace, rows, settings, measured)
+    _add_matching(workspace, dataset, settings, measured)
+
+
+def _add_matching(workspace: Workspace, dataset: str, settings: CurationSettings, measured: Measured) -> None:
+    name = "image_text_matching"
+    options = BY_NAME[name].measured_options(settings.rules.get(name, {}))
+    if missing := missing_of(name, options):
+        measured.unavailable[name] = missing
+        return
+    answers = workspace.caption_curation.read_answers(dataset, answers_key(name, options))
+    rows = list(measured.real)
+    ids = workspace.columns.ids_of(np.array([measured.real[row] for row in rows]))
+    values = np.full(len(measured.ids), np.nan)
+    values[rows] = [answers.get(one, np.nan) for one in ids]
+    measured.columns[name] = values
+    if not answers:
+        measured.unavailable[name] = NOT_ASKED
 
 
 def _check_scale(workspace: Workspace, rows: NDArray[np.int64], settings: CurationSettings, measured: Measured) -> None:
     given = {"image_text_similarity.min", "image_text_similarity.max", "image_text_similarity.keep_ratio"}
-    if "image_text_similarity" in measured.unavailable or given & settings.given or not len(rows):
+    if given & settings.given or not len(rows):
         return
     scored = [scorer for scorer, values in workspace.columns.scores_of(int(rows[0])) if "clip_cosine" in values]
     model = str(scored[0].settings.get("model", "")) if scored else ""
