@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +75,10 @@ class EmbeddingTable:
 
     def __init__(self, paths: WorkspacePaths) -> None:
         self._scores = ScoreStore(paths)
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._folder = paths.embedding_tables
         if paths.read_only:
-            self._scratch = tempfile.TemporaryDirectory(prefix="synthvlm-embeddings-")
-        self._folder = Path(self._scratch.name) if self._scratch else paths.embedding_tables
+            self._folder = Path(tempfile.mkdtemp(prefix="synthvlm-embeddings-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._known: dict[str, tuple[dict[str, int], int]] = {}
 
     def updated(self, index: Index, key: str) -> Embeddings:
