@@ -82,8 +82,9 @@ def _show(options: argparse.Namespace, studio: Studio, output: Output) -> None:
 
 
 def _lines(outcome: Mapping[str, Any]) -> Iterator[str]:
+    counted = outcome["counts"]
     yield (f"{outcome['study']}: {outcome['ratings']} ratings of {outcome['pairs']} pairs: synthetic "
-           f"{outcome['synthetic']}, real {outcome['real']}, tie {outcome['tie']}, skipped {outcome['skip']}")
+           f"{counted['synthetic']}, real {counted['real']}, tie {counted['tie']}, skipped {counted['skip']}")
     if outcome["win_rate"] is not None:
         low, high = outcome["interval"]
         yield f"synthetic preferred: {outcome['win_rate']:.1%}, 95 % interval {low:.1%} to {high:.1%}"

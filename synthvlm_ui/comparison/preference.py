@@ -86,8 +86,9 @@ def summary(ratings: Ratings, pairs: int) -> dict[str, Any]:
     single = all(len(group) == 1 for group in groups.values())
     low, high = wilson_interval(wins, decided) if single else clustered_interval(list(groups.values()))
     return {
-        "pairs": pairs, "ratings": len(outcomes), "synthetic": wins, "real": losses, "tie": ties,
-        "skip": outcomes.count("skip"), "win_rate": wins / decided if decided else None,
+        "pairs": pairs, "ratings": len(outcomes),
+        "counts": {"synthetic": wins, "real": losses, "tie": ties, "skip": outcomes.count("skip")},
+        "win_rate": wins / decided if decided else None,
         "interval": [low, high] if decided else None, "interval_by": "Wilson" if single else "resampled pairs",
         "win_rate_ties_half": (wins + ties / 2) / (decided + ties) if decided + ties else None,
         "raters": [_of_rater(rater, given, pairs) for rater, given in sorted(ratings.outcomes.items())],

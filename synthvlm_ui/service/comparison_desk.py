@@ -28,6 +28,7 @@ from synthvlm_ui.comparison import (
     order_of_captions,
     pair_up,
 )
+from synthvlm_ui.comparison.figures import Style
 from synthvlm_ui.errors import BadSetting, EmptyInput, UnreadableFile
 from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.compared_sets import (
@@ -39,7 +40,7 @@ from synthvlm_ui.service.compared_sets import (
     spec_of_real,
     spec_of_synthetic,
 )
-from synthvlm_ui.service.comparison_figures import files_of, histogram_of
+from synthvlm_ui.service.comparison_figures import MEDIA_TYPES, file_of, files_of, histogram_of
 from synthvlm_ui.service.comparison_pictures import KINDS, picture
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.view import number, rows_of
@@ -242,6 +243,18 @@ class ComparisonDesk:
         if job["kind"] != "compare":
             raise BadSetting(f"job {job_id} compares nothing", fix="Give the id of a compare job.")
         return {"state": job["state"], "specs": job["config"]["specs"], **job["result"]}
+
+    def figure(self, specs: Sequence[str], name: str, image_format: str, *, ssim_weight: float = 0.5,
+               job: str | None = None, theme: str = "light", width: int = 720) -> tuple[bytes, str]:
+        """One figure or table of these sets as a file: ``name`` is a score, "map" (of a job) or "sets".
+
+        Raises: BadSetting for what is not there.
+        """
+        result = self.sets(specs, ssim_weight=ssim_weight)
+        if job is not None:
+            result |= self.job_result(job)
+        height = round(width * 0.8) if name == "map" else max(220, round(width * 0.42))
+        return file_of(result, name, image_format, Style(width, height, theme)), MEDIA_TYPES[image_format]
 
     def write_figures(self, result: Mapping[str, Any], directory: Path) -> list[str]:
         """Writes the tables as CSV and the figures as SVG and PNG; returns the paths. Raises: DiskFull, BadSetting."""

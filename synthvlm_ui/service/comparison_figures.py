@@ -90,6 +90,21 @@ def map_csv(found: Mapping[str, Any]) -> bytes:
     return _csv([["set", "x", "y"], *([name, x, y] for name, rows in found["points"].items() for x, y in rows)])
 
 
+def file_of(result: Mapping[str, Any], name: str, image_format: str, style: Style) -> bytes:
+    """One table or figure as it is taken away. Raises: BadSetting."""
+    if image_format not in MEDIA_TYPES:
+        raise BadSetting(f"no file as {image_format!r}", fix=f"Choose {', '.join(MEDIA_TYPES)}.")
+    if image_format != "csv":
+        return figure(result, name, image_format, style)
+    if name == "sets":
+        return table_csv(result)
+    if name == "map" and "map" in result:
+        return map_csv(result["map"])
+    if name in SCORES:
+        return histogram_csv(result["histograms"][name])
+    raise BadSetting(f"no table {name!r}", fix=f"Choose sets, {', '.join(SCORES)}, or lay out a map first.")
+
+
 def files_of(result: Mapping[str, Any]) -> dict[str, bytes]:
     """Every table and figure by its file name."""
     files = {"sets.csv": table_csv(result)}

@@ -128,7 +128,8 @@ class PreferenceDesk:
         """Win rate with its interval, agreement of raters, and of the ratings with each score. Raises: UnknownName."""
         found = self._study(study)
         ratings = self._ratings[study]
-        return {"study": study, "real": found.real, "synthetic": found.synthetic, **summary(ratings, len(found.pairs)),
+        return {"study": study, "sets": {"real": found.real, "synthetic": found.synthetic},
+                **summary(ratings, len(found.pairs)),
                 "scores": {name: agreement_with_score(ratings, gap) for name, gap in self._gaps(found).items()}}
 
     def judge(self, study: str, writer: str, *, limit: int | None = None, device: str = "auto") -> str:

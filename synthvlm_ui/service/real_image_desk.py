@@ -12,6 +12,7 @@ from typing import Any
 from synthvlm_ui.config import SAMPLE
 from synthvlm_ui.errors import BadSetting, UnknownName
 from synthvlm_ui.records import Caption
+from synthvlm_ui.service.caption_desk import CaptionDesk
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.real_images_job import real_images_config
 from synthvlm_ui.service.real_sources import WORLD, WORLDS, WorldScenes, check_source, is_world
@@ -20,14 +21,15 @@ from synthvlm_ui.store import Workspace
 
 PHOTOGRAPHS = SAMPLE / "photographs"
 PHOTOGRAPHS_DATASET = "photographs"
+SCENES, SCENES_DATASET, SAMPLE_SCENES = WORLD + "world-heldout", "scenes", 60
 _DEFAULT_SCENES = 200
 
 
 class RealImageDesk:
     """``studio.real_images``."""
 
-    def __init__(self, workspace: Workspace, jobs: JobDesk) -> None:
-        self._workspace, self._jobs = workspace, jobs
+    def __init__(self, workspace: Workspace, captions: CaptionDesk, jobs: JobDesk) -> None:
+        self._workspace, self._captions, self._jobs = workspace, captions, jobs
 
     def check(self, source: str) -> None:
         """Raises: UnreadableFile, UnknownName when nothing can be read from there."""
@@ -65,9 +67,18 @@ class RealImageDesk:
         return {"dataset": dataset, "imported": added.imported, "replaced": 0, "rejected": added.duplicates,
                 "reasons": reasons, "rejected_rows": [], "notes": []}
 
-    def load_photographs(self) -> tuple[str, str]:
-        """Where the photographs that ship with the program lie: (caption file, folder)."""
-        return str(PHOTOGRAPHS / "captions.json"), str(PHOTOGRAPHS)
+    def load_sample(self, which: str) -> dict[str, Any]:
+        """What ships with the program: "scenes" of the small world, or a few "photographs"; queues their images.
+
+        Returns what the import of the captions says, with the ``job_id``. Raises: UnknownName, WorkspaceError.
+        """
+        if which == "scenes":
+            outcome = self.import_world(SCENES, SCENES_DATASET, SAMPLE_SCENES)
+            return {**outcome, "job_id": self.start(SCENES_DATASET, SCENES)}
+        if which != "photographs":
+            raise UnknownName.of("sample", which, ["scenes", "photographs"])
+        outcome = self._captions.import_file(PHOTOGRAPHS / "captions.json", PHOTOGRAPHS_DATASET)
+        return {**outcome, "job_id": self.start(PHOTOGRAPHS_DATASET, str(PHOTOGRAPHS))}
 
     def count(self, dataset: str) -> int:
         """How many real images a dataset has."""

@@ -59,7 +59,7 @@ class Studio:
         self.writing = WritingDesk(workspace, self.jobs)
         self.generation = GenerationDesk(workspace, self.captions, self.jobs)
         self.scoring = ScoringDesk(workspace, self.jobs)
-        self.real_images = RealImageDesk(workspace, self.jobs)
+        self.real_images = RealImageDesk(workspace, self.captions, self.jobs)
         views, neighbours = Views(workspace), Neighbours(workspace)
         items = Items(workspace, views.captions_at_hand)
         self.queries = QueryDesk(workspace)
@@ -119,13 +119,15 @@ class Studio:
         self.refresh()
         columns = self.workspace.columns
         datasets = []
+        known = "clip_cosine" in columns.score_columns()
+        clip = columns.score("clip_cosine") if known else np.full(columns.n, np.nan, np.float32)
         for name in self.workspace.captions.datasets():
-            mask = rows_of(columns, name)
+            mask, real = rows_of(columns, name), rows_of(columns, name, real=True)
             made = len(mask)
-            scored = int(np.isfinite(columns.score("clip_cosine")[mask]).sum()) if made else 0
+            scored = int(np.isfinite(clip[mask]).sum()) if made else 0
             datasets.append({"name": name, "captions": self.workspace.captions.count(name), "candidates": made,
                              "failed": made - int(columns.ok[mask].sum()), "scored": scored,
-                             "real": len(rows_of(columns, name, real=True))})
+                             "real": len(real), "real_scored": int(np.isfinite(clip[real]).sum()) if len(real) else 0})
         return {"datasets": datasets, "selections": self.workspace.selections.names(),
                 "jobs_running": self.jobs.running(), "version": columns.version,
                 "problems": [f"{problem.where}: {problem.what}" for problem in columns.problems],

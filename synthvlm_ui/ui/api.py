@@ -97,7 +97,7 @@ class Api:
     def bytes(self, path: str, action: Callable[[Mapping[str, str]], tuple[bytes, str]], *, cache: str) -> Route:
         """A route that answers with the bytes and media type its action returns."""
         async def endpoint(request: Request) -> Response:
-            values = {key: str(value) for key, value in request.path_params.items()}
+            values = {**request.query_params, **{key: str(value) for key, value in request.path_params.items()}}
             try:
                 content, media_type = await run_in_threadpool(action, values)
             except SynthVLMError as error:

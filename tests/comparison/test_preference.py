@@ -47,7 +47,7 @@ def test_ratings_are_counted_with_an_interval_and_the_latest_counts() -> None:
     ratings.add("ada", 20, "tie")
     ratings.add("ada", 21, "skip")
     found = summary(ratings, 40)
-    assert (found["synthetic"], found["real"], found["tie"], found["skip"]) == (15, 5, 1, 1)
+    assert found["counts"] == {"synthetic": 15, "real": 5, "tie": 1, "skip": 1}
     assert found["win_rate"] == 0.75 and found["win_rate_ties_half"] == pytest.approx(15.5 / 21)
     assert found["interval"][0] == pytest.approx(0.5313, abs=1e-4) and found["interval_by"] == "Wilson"
     assert found["agreement"] is None and found["raters"][0]["left"] == 18

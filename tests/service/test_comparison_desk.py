@@ -13,57 +13,21 @@ import pytest
 from job_under_test import InlineContext
 from PIL import Image
 
-from synthvlm_ui.comparison import RealImage
 from synthvlm_ui.errors import BadSetting, DuplicateId, EmptyInput, UnknownName
 from synthvlm_ui.protocols import WriteRequest
-from synthvlm_ui.records import Caption, ScorerInfo, WriterInfo, caption_id_of
+from synthvlm_ui.records import ScorerInfo, WriterInfo
 from synthvlm_ui.service import Studio, comparison_job, judge_job
 from synthvlm_ui.service.comparison_figures import files_of
-from synthvlm_ui.service.real_images_job import real_candidate
-from synthvlm_ui.store import ShardMember
 
 sys.path.append(str(Path(__file__).parent.parent / "ui"))
+from real_workspace import CAPTIONS, add_real, compared  # noqa: E402
 from small_workspace import fill  # noqa: E402
-
-CAPTIONS = [f"a cat and {number} stars" for number in range(6)]
-CLIP = ScorerInfo("clip", ("clip_cosine",), {"model": "test"})
-SSIM = ScorerInfo("ssim", ("ssim",), {"route": "64-21-64"})
-
-
-def encoded(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def add_real(studio: Studio, dataset: str, captions: list[str], *, scored: bool = True,
-             clip: ScorerInfo = CLIP) -> None:
-    """A real image of each caption, with scores and embeddings."""
-    rng = np.random.default_rng(1)
-    members = []
-    for number, caption in enumerate(captions):
-        pixels = rng.integers(0, 255, (48, 64, 3)).astype(np.uint8)
-        found = RealImage(pixels, encoded(pixels), "png", f"{number:064x}")
-        candidate = real_candidate(dataset, Caption(caption_id_of(caption), caption), found)
-        members.append(ShardMember(candidate, found.original, "png", found.original))
-    ids = [member.candidate.id for member in members]
-    if scored:
-        values = np.linspace(0.2, 0.3, len(ids), dtype=np.float32)
-        vectors = rng.normal(size=(len(ids), 8)).astype(np.float32)
-        studio.workspace.scores.write(dataset, "real-1", clip, ids, {"clip_cosine": values}, vectors)
-        studio.workspace.scores.write(dataset, "real-1", SSIM, ids, {"ssim": values * 2})
-    studio.workspace.shards.write(dataset, "real-1", members)
 
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
     opened = Studio.open(tmp_path / "workspace", actor="ada")
-    made = fill(opened, "toys", CAPTIONS, 2)
-    vectors = np.random.default_rng(0).normal(size=(len(made), 8)).astype(np.float32)
-    opened.workspace.scores.write("toys", "shard-1", CLIP, [one.id for one in made],
-                                  {"clip_cosine": np.linspace(0.1, 0.4, len(made), dtype=np.float32)}, vectors)
-    add_real(opened, "toys", CAPTIONS)
-    opened.refresh()
+    compared(opened)
     yield opened
     opened.close()
 
@@ -191,7 +155,7 @@ def test_a_study_is_rated_blindly_resumed_and_reported(studio: Studio) -> None:
     for pair in range(4):
         studio.preference.rate("eyes", pair, "2", "bob")
     report = studio.preference.report("eyes")
-    assert report["ratings"] == 8 and report["tie"] == 1 and len(report["raters"]) == 2
+    assert report["ratings"] == 8 and report["counts"]["tie"] == 1 and len(report["raters"]) == 2
     assert report["agreement"]["pairwise"][0]["n"] == 4
     assert report["scores"]["clip_cosine"]["n"] == 7
     assert studio.preference.studies()["studies"][0]["ratings"] == 8
@@ -240,7 +204,7 @@ def test_a_model_judges_from_both_sides(studio: Studio, monkeypatch: pytest.Monk
     result = judge_job.run_judge(context, studio.workspace, "cpu")  # type: ignore[arg-type]
     assert (result["rated"], result["consistent"]) == (3, 3 - ties)
     report = studio.preference.report("eyes")
-    assert report["tie"] == ties and report["raters"][0]["rater"] == "model:judge"
+    assert report["counts"]["tie"] == ties and report["raters"][0]["rater"] == "model:judge"
     assert judge_job.run_judge(context, studio.workspace, "cpu")["rated"] == 0  # type: ignore[arg-type]
 
 

@@ -7,6 +7,7 @@ import "./captions.js";
 import "./captions_rules.js";
 import "./generate.js";
 import "./curate/tab.js";
+import "./compare/tab.js";
 import "./diversity/tab.js";
 import "./export.js";
 import { rememberTabs } from "./tabs.js";

@@ -2,7 +2,7 @@
 
 import { workspace } from "./workspace.js";
 
-const NAMES = ["captions", "generate", "curate", "diversity", "export"];
+const NAMES = ["captions", "generate", "curate", "compare", "diversity", "export"];
 
 const buttonOf = (name) => [...document.querySelectorAll("[role=tab]")]
   .find((tab) => tab.textContent.trim().toLowerCase() === name);
