@@ -4,7 +4,9 @@ import { workspace } from "./workspace.js";
 
 const NAMES = ["captions", "generate", "curate", "compare", "diversity", "export"];
 
-const buttonOf = (name) => [...document.querySelectorAll("[role=tab]")]
+// On a narrow page gradio moves the last tabs into a menu, where they are plain buttons.
+const TAB = "[role=tab], .overflow-dropdown button";
+const buttonOf = (name) => [...document.querySelectorAll(TAB)]
   .find((tab) => tab.textContent.trim().toLowerCase() === name);
 
 export function openTab(name) {
@@ -25,7 +27,7 @@ function note(tab) {
 
 export function rememberTabs() {
   document.addEventListener("click", (event) => {
-    const tab = event.target instanceof Element && event.target.closest("[role=tab]");
+    const tab = event.target instanceof Element && event.target.closest(TAB);
     if (tab && note(tab)) workspace.refresh();
   });
   const wanted = openedTab();
@@ -42,7 +44,7 @@ function insist(name) {
     tries += 1;
     const tab = buttonOf(name);
     if (openedTab() !== name || stayed >= 10 || tries > 150) { clearInterval(timer); return; }
-    if (tab?.getAttribute("aria-selected") === "true") { stayed += 1; return; }
+    if (tab?.getAttribute("aria-selected") === "true" || tab?.classList.contains("selected")) { stayed += 1; return; }
     stayed = 0;
     tab?.click();
   }, 100);
