@@ -1,6 +1,14 @@
 """Captions: read them from files, ask for them by class, turn them into prompts, and mark words nobody drew before."""
 
-from synthvlm_ui.captions.classes import SAMPLINGS, ClassList, Sampling, draw_classes, entropy_bits, read_classes
+from synthvlm_ui.captions.classes import (
+    SAMPLINGS,
+    ClassList,
+    Sampling,
+    classes_of_text,
+    draw_classes,
+    entropy_bits,
+    read_classes,
+)
 from synthvlm_ui.captions.clip_tokens import CONTEXT_TOKENS, token_counts
 from synthvlm_ui.captions.readers import FORMATS, ReadCaptions, read_captions
 from synthvlm_ui.captions.rows import Columns, Rejected
@@ -20,6 +28,7 @@ __all__ = [
     "Synth2Profile",
     "WritingProfile",
     "check_template",
+    "classes_of_text",
     "draw_classes",
     "entropy_bits",
     "read_captions",

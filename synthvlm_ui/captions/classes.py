@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,23 +44,32 @@ def read_classes(path: Path | str = SHIPPED) -> ClassList:
     """
     path = Path(path)
     check_file(path)
+    with path.open(encoding=find_encoding(path)) as file:
+        return _classes_of(file, path.name)
+
+
+def classes_of_text(text: str, source: str = "typed") -> ClassList:
+    """The names in typed lines, by the same rules. Raises: EmptyInput."""
+    return _classes_of(text.splitlines(), source)
+
+
+def _classes_of(lines: Iterable[str], source: str) -> ClassList:
     found: dict[str, float | None] = {}
     count_at = 1
-    with path.open(encoding=find_encoding(path)) as file:
-        for number, line in enumerate(file):
-            cells = line.rstrip("\r\n").split("\t")
-            if number == 0 and cells[0].strip().casefold() == "name" and len(cells) > 1:
-                count_at = cells.index("count") if "count" in cells else len(cells)
-                continue
-            name, weight = _name_of(cells), _weight_of(cells, count_at)
-            if name and name not in found:
-                found[name] = weight
+    for number, line in enumerate(lines):
+        cells = line.rstrip("\r\n").split("\t")
+        if number == 0 and cells[0].strip().casefold() == "name" and len(cells) > 1:
+            count_at = cells.index("count") if "count" in cells else len(cells)
+            continue
+        name, weight = _name_of(cells), _weight_of(cells, count_at)
+        if name and name not in found:
+            found[name] = weight
     if not found:
-        raise EmptyInput("the file holds no class name", where=str(path), fix="Give one name a line.")
+        raise EmptyInput("there is no class name", where=source, fix="Give one name a line.")
     weights = [weight for weight in found.values() if weight is not None]
     # What a list with frequencies never saw is rare, not impossible.
     known = tuple(max(weight or 0.0, 0.5) for weight in found.values()) if weights else None
-    return ClassList(tuple(found), known, path.name)
+    return ClassList(tuple(found), known, source)
 
 
 def draw_classes(classes: ClassList, count: int, seed: int = 0, sampling: Sampling = "uniform") -> list[str]:

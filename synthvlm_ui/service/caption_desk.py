@@ -74,8 +74,11 @@ class CaptionDesk:
         found = unknown_words(text, vocabulary["words"]) if vocabulary["words"] else []
         return {"unknown": [list(place) for place in found], "examples": vocabulary["examples"]}
 
-    def command(self, path: str, dataset: str, on_duplicate: OnDuplicate = "skip") -> str:
+    def command(self, path: str, dataset: str, on_duplicate: OnDuplicate = "skip",
+                mapping: Mapping[str, str] | None = None) -> str:
         words = ["captions", "import", path or "FILE", "--dataset", dataset]
+        if mapping:
+            words += ["--map", ",".join(f"{role}={column}" for role, column in mapping.items())]
         if on_duplicate != "skip":
             words += ["--on-duplicate", on_duplicate]
         return command_line(self._workspace.root, words)

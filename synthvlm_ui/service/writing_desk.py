@@ -17,6 +17,7 @@ from synthvlm_ui.captions import (
     ClassList,
     Sampling,
     WritingProfile,
+    classes_of_text,
     draw_classes,
     entropy_bits,
     read_classes,
@@ -64,9 +65,9 @@ class WritingDesk:
         """The named writers with their status; a Hub id or a directory can be named beside them."""
         return list_backends()["writers"]
 
-    def preview(self, settings: WritingSettings, classes: ClassList | None = None) -> dict[str, Any]:
+    def preview(self, settings: WritingSettings, typed_classes: str = "") -> dict[str, Any]:
         """The first prompts of a run and what is drawn, before anything is asked. Raises: as ``start``."""
-        name, profile, listed = self._check(settings, classes)
+        name, profile, listed = self._check(settings, typed_classes)
         drawn = draw_classes(listed, settings.count, settings.seed, settings.sampling)
         counts = {each: drawn.count(each) for each in set(drawn)} if len(drawn) <= 5000 else {}
         shown = [{"class": each, "prompt": profile.prompt(each, settings.seed + place)}
@@ -75,12 +76,12 @@ class WritingDesk:
                 "drawn_classes": len(set(drawn)), "class_entropy_bits": entropy_bits(counts) if counts else None,
                 "prompts": shown, "command": self.command(settings)}
 
-    def start(self, settings: WritingSettings, classes: ClassList | None = None) -> str:
-        """Queues the job and returns its id; ``classes`` stands in for a file.
+    def start(self, settings: WritingSettings, typed_classes: str = "") -> str:
+        """Queues the job and returns its id; ``typed_classes``, a name a line, stand in for a file.
 
         Raises: UnknownName, BadSetting, ModelUnavailable, UnreadableFile, EmptyInput.
         """
-        name, _profile, listed = self._check(settings, classes)
+        name, _profile, listed = self._check(settings, typed_classes)
         config = asdict(settings) | {
             "writer": name, "classes": draw_classes(listed, settings.count, settings.seed, settings.sampling),
             "words": list(word_range(settings.words)) if settings.words else None, "template": settings.writing_prompt,
@@ -100,8 +101,7 @@ class WritingDesk:
         words += {"uniform": [], "balanced": ["--balance"], "natural": ["--natural"]}[settings.sampling]
         return command_line(self._workspace.root, words)
 
-    def _check(self, settings: WritingSettings, classes: ClassList | None
-               ) -> tuple[str, WritingProfile, ClassList]:
+    def _check(self, settings: WritingSettings, typed_classes: str) -> tuple[str, WritingProfile, ClassList]:
         self._workspace.paths.caption_folder(settings.dataset)  # refuses what cannot be a name
         if not 1 <= settings.count <= MAX_COUNT:
             raise BadSetting(f"count is {settings.count}", where="--count", fix=f"Give 1 to {MAX_COUNT}.")
@@ -119,8 +119,10 @@ class WritingDesk:
         if kind == "small-world" and (words or settings.writing_prompt):
             raise BadSetting("the small world's writer follows no instruction", where="--words, --writing-prompt",
                              fix="Leave them out, or name another --writer.")
-        listed = classes or (read_classes(Path(settings.classes).expanduser()) if settings.classes
-                             else profile.classes())
+        if typed_classes.strip():
+            listed = classes_of_text(typed_classes)
+        else:
+            listed = read_classes(Path(settings.classes).expanduser()) if settings.classes else profile.classes()
         self._check_classes(profile, listed)
         return name, profile, listed
 

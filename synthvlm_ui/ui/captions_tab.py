@@ -5,6 +5,8 @@ Knows the studio's import actions; what they found is shown by the page's own el
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from synthvlm_ui.errors import BadSetting, EmptyInput, SynthVLMError
@@ -12,7 +14,8 @@ from synthvlm_ui.ui.api import Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.reports import command_line, report, told
 
-FILE_TYPES = [".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet"]
+FILE_TYPES = [".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".token", ".tar"]
+ROLES = ("caption", "id", "image")
 DUPLICATES = [("skip it", "skip"), ("replace the old one", "replace"), ("refuse the import", "error")]
 PASTE_HINT = "a red cat on the left of a blue house\ntwo yellow stars above a green boat"
 
@@ -24,58 +27,90 @@ def build(api: Api) -> None:
         with gradio.Column(scale=2, min_width=300):
             parts = _form(gradio, api)
             found = report("synth-import-report")
-            command = command_line(_command(api, None, "captions", "skip"))
         with gradio.Column(scale=3, min_width=320):
             gradio.HTML("<synth-datasets></synth-datasets>", apply_default_css=False, js_on_load=None)
     with tab:
         gradio.HTML("<synth-caption-rules></synth-caption-rules>", apply_default_css=False, js_on_load=None)
-    _wire(api, parts, found, command)
+    _wire(gradio, api, parts, found)
 
 
 def _form(gradio: Any, api: Api) -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    parts["dataset"] = gradio.Textbox(label="Dataset", value="captions", max_length=80,
+    parts["dataset"] = gradio.Textbox(label="Dataset", value="captions", max_length=80, elem_id="caption-dataset",
                                       info="A new name makes a new dataset; a known one grows.")
     with gradio.Tabs(elem_id="caption-source"):
-        with gradio.Tab("From a file"):
-            parts["file"] = gradio.File(label="Caption file: txt, csv, tsv, json, jsonl or parquet", height=150,
+        with gradio.Tab("File"):
+            parts["file"] = gradio.File(label="txt, csv, tsv, json, jsonl, parquet, COCO, Flickr30k, tar", height=150,
                                         file_types=FILE_TYPES, file_count="single", type="filepath")
+            parts["preview"] = report("synth-import-preview")
             with gradio.Accordion("Columns and duplicates", open=False):
-                parts["caption"] = gradio.Textbox("", label="Column of the captions", placeholder="found by itself")
-                parts["id"] = gradio.Textbox("", label="Column of the ids", placeholder="found by itself")
+                with gradio.Row():
+                    for role in ROLES:
+                        parts[role] = gradio.Dropdown([""], value="", label=f"Column of the {role}s", min_width=120,
+                                                      allow_custom_value=True)
                 parts["duplicates"] = gradio.Radio(DUPLICATES, value="skip", label="When an id is there already")
             parts["import"] = gradio.Button("Import file", variant="primary", interactive=not api.read_only)
+            parts["command"] = command_line(_command(api, None, "captions", "skip"))
+            gradio.Markdown("Folders of images, of WebDataset tars or of a Hugging Face data set are imported on the "
+                            "command line: give the folder in place of the file, and `--images` to store the images.")
         with gradio.Tab("Pasted lines"):
             parts["lines"] = gradio.Textbox("", label="One caption per line", lines=8, max_lines=16,
                                             placeholder=PASTE_HINT)
             parts["paste"] = gradio.Button("Import lines", variant="primary", interactive=not api.read_only)
+        with gradio.Tab("Write"):
+            gradio.HTML("<synth-write></synth-write>", apply_default_css=False, js_on_load=None)
         with gradio.Tab("Sample"):
             gradio.Markdown("About a hundred captions that ship with the app, written for its small model.")
             parts["sample"] = gradio.Button("Load the sample captions", interactive=not api.read_only)
     return parts
 
 
-def _wire(api: Api, parts: dict[str, Any], found: Any, command: Any) -> None:
+def _wire(gradio: Any, api: Api, parts: dict[str, Any], found: Any) -> None:
     quiet = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": found}
-    named = [parts["dataset"], parts["file"], parts["caption"], parts["id"], parts["duplicates"]]
+    columns = [parts[role] for role in ROLES]
+    named = [parts["dataset"], parts["file"], parts["duplicates"], *columns]
     parts["import"].click(lambda *values: told(lambda: _import_file(api, *values)), named, found, **quiet)
     parts["paste"].click(lambda *values: told(lambda: _import_lines(api, *values)),
                          [parts["dataset"], parts["lines"]], found, **quiet)
     parts["sample"].click(lambda: told(lambda: api.change(api.studio.captions.load_sample)), None, found, **quiet)
-    shown = [parts["file"], parts["dataset"], parts["duplicates"]]
+    hidden = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
+    parts["file"].change(lambda path: _look(gradio, api, path), parts["file"], [parts["preview"], *columns], **hidden)
+    for part in columns:  # .input: what the user chose, not what the preview filled in
+        part.input(lambda path, *chosen: told(lambda: _preview(api, path, chosen)) if path else "",
+                   [parts["file"], *columns], parts["preview"], **hidden)
+    shown = [parts["file"], parts["dataset"], parts["duplicates"], *columns]
     for part in shown:
-        part.change(lambda *values: _command(api, *values), shown, command, api_visibility="private",
-                    show_progress="hidden", trigger_mode="always_last")
+        part.change(lambda *values: _command(api, *values), shown, parts["command"], **hidden)
 
 
-def _import_file(api: Api, dataset: str, path: str | None, caption: str, identity: str, duplicates: Any
-                 ) -> dict[str, Any]:
+def _look(gradio: Any, api: Api, path: str | None) -> list[Any]:
+    """The preview of a new file, and its columns to choose from with those that were guessed."""
+    if not path:
+        return ["", *(gradio.update(choices=[""], value="") for _ in ROLES)]
+    text = told(lambda: _preview(api, path, ()))
+    shown = json.loads(text)
+    guessed = shown.get("columns", {}) if shown.get("names") else {}
+    choices = ["", *shown.get("names", ())]
+    return [text, *(gradio.update(choices=choices, value=guessed.get(role, "")) for role in ROLES)]
+
+
+def _preview(api: Api, path: str, columns: Sequence[str]) -> dict[str, Any]:
+    try:
+        return api.studio.captions.preview(path, _mapping(columns))
+    except SynthVLMError as error:
+        raise _about_the_upload(error, path) from error
+
+
+def _mapping(columns: Sequence[str | None]) -> dict[str, str]:
+    return {role: name.strip() for role, name in zip(ROLES, columns, strict=False) if name and name.strip()}
+
+
+def _import_file(api: Api, dataset: str, path: str | None, duplicates: Any, *columns: str | None) -> dict[str, Any]:
     if not path:
         raise EmptyInput("no file was chosen", fix="Drop a caption file into the box first.")
-    mapping = {name: column.strip() for name, column in (("caption", caption), ("id", identity)) if column.strip()}
     try:
-        return dict(api.change(lambda: api.studio.captions.import_file(path, _named(dataset), mapping=mapping,
-                                                                       on_duplicate=duplicates)))
+        return dict(api.change(lambda: api.studio.captions.import_file(
+            path, _named(dataset), mapping=_mapping(columns), on_duplicate=duplicates)))
     except SynthVLMError as error:
         raise _about_the_upload(error, path) from error
 
@@ -102,6 +137,6 @@ def _named(dataset: str) -> str:
     return dataset.strip()
 
 
-def _command(api: Api, path: str | None, dataset: str, duplicates: Any) -> str:
+def _command(api: Api, path: str | None, dataset: str, duplicates: Any, *columns: str | None) -> str:
     name = _name_of(path) if path else "FILE"
-    return str(api.studio.captions.command(name, dataset.strip() or "NAME", duplicates))
+    return str(api.studio.captions.command(name, dataset.strip() or "NAME", duplicates, _mapping(columns)))

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from synthvlm_ui.ui.api import PREFIX, Api, candidate_id
 from synthvlm_ui.ui.routes_caption_rules import caption_rule_routes
+from synthvlm_ui.ui.routes_captions import caption_routes
 from synthvlm_ui.ui.routes_compare import compare_routes
 from synthvlm_ui.ui.routes_curate import curate_routes
 from synthvlm_ui.ui.routes_diversity import diversity_routes
@@ -32,6 +33,7 @@ def build_routes(api: Api) -> list[Route]:
                   cache=IMMUTABLE),
         api.bytes("/image/{id}", lambda values: studio.curation.image(candidate_id(values)), cache=IMMUTABLE),
         *job_routes(api),
+        *caption_routes(api),
         *curate_routes(api),
         *compare_routes(api),
         *diversity_routes(api),

@@ -61,7 +61,7 @@ def import_lines(page: Any) -> None:
 
 def import_a_bad_file(page: Any, app: ServedApp) -> None:
     before = app.ask("state")["summary"]["datasets"]
-    page.get_by_role("tab", name="From a file").click()
+    page.get_by_role("tab", name="File", exact=True).click()
     page.locator("input[type=file]").first.set_input_files(
         {"name": "broken.parquet", "mimeType": "application/octet-stream", "buffer": b"not a parquet file"})
     page.get_by_text("broken.parquet").first.wait_for()

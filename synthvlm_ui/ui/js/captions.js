@@ -18,7 +18,7 @@ class ImportReport extends SynthElement {
     const result = JSON.parse(text);
     if (result.error) { this.replaceChildren(refusal(result.error)); return; }
     const good = el("p", { class: "s-result" }, el("span", { class: "s-mark s-keep", text: "✓" }),
-      el("span", { text: `${plural(result.imported, "caption")} imported into “${result.dataset}”` }));
+      el("span", { text: `${plural(result.imported, "caption")} ${result.did ?? "imported into"} “${result.dataset}”` }));
     this.replaceChildren(good);
     if (result.rejected) this.append(this.rejects(result));
     workspace.refresh();
@@ -26,17 +26,22 @@ class ImportReport extends SynthElement {
 
   rejects(result) {
     const reasons = Object.entries(result.reasons ?? {}).map(([rule, n]) => `${rule}: ${count(n)}`).join(" · ");
-    const rows = (result.rejected_rows ?? []).map((row) => el("tr", {},
-      el("td", { text: row.line ?? "" }), el("td", { text: row.reason }),
-      el("td", { class: "s-clip", text: row.excerpt ?? "" })));
+    const rows = result.rejected_rows ?? [];
     const more = result.rejected > rows.length && rows.length ? ` ${plural(rows.length, "row")} listed.` : "";
     return el("div", { class: "s-rejects" },
       el("p", {}, el("span", { class: "s-mark s-reject", text: "✗" }),
-        el("span", { text: ` ${plural(result.rejected, "row")} not imported. ${reasons}.${more}` })),
-      rows.length > 0 && el("div", { class: "s-scroll" }, el("table", { class: "s-table" },
-        el("thead", {}, el("tr", {}, ["Line", "Reason", "Text"].map((text) => el("th", { text, scope: "col" })))),
-        el("tbody", {}, rows))));
+        el("span", { text: ` ${plural(result.rejected, "row")} not ${result.did ? "written" : "imported"}. ${reasons}.${more}` })),
+      rows.length > 0 && rejectedTable(rows));
   }
+}
+
+// Which rows of a file (or which captions of a job) were left out, and why.
+export function rejectedTable(rows) {
+  const cells = rows.map((row) => el("tr", {}, el("td", { text: [row.file, row.line].filter(Boolean).join(":") }),
+    el("td", { text: row.reason }), el("td", { class: "s-clip", text: row.excerpt ?? "" })));
+  return el("div", { class: "s-scroll" }, el("table", { class: "s-table" },
+    el("thead", {}, el("tr", {}, ["Line", "Reason", "Text"].map((text) => el("th", { text, scope: "col" })))),
+    el("tbody", {}, cells)));
 }
 
 class Datasets extends SynthElement {

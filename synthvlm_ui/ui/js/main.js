@@ -5,6 +5,8 @@ import "./jobs.js";
 import "./welcome.js";
 import "./captions.js";
 import "./captions_rules.js";
+import "./captions_preview.js";
+import "./captions_write.js";
 import "./generate.js";
 import "./curate/tab.js";
 import "./compare/tab.js";
