@@ -12,7 +12,7 @@ from synthvlm_ui.captions.classes import (
 from synthvlm_ui.captions.clip_tokens import CONTEXT_TOKENS, token_counts
 from synthvlm_ui.captions.readers import FORMATS, ReadCaptions, read_captions
 from synthvlm_ui.captions.rows import Columns, Rejected
-from synthvlm_ui.captions.templates import check_template, resolve
+from synthvlm_ui.captions.templates import Template, Wildcards, check_template, resolve, wildcard_files
 from synthvlm_ui.captions.vocabulary import unknown_words
 from synthvlm_ui.captions.writing import Synth2Profile, WritingProfile, reason_of, same_caption, word_range
 
@@ -26,6 +26,8 @@ __all__ = [
     "Rejected",
     "Sampling",
     "Synth2Profile",
+    "Template",
+    "Wildcards",
     "WritingProfile",
     "check_template",
     "classes_of_text",
@@ -38,5 +40,6 @@ __all__ = [
     "same_caption",
     "token_counts",
     "unknown_words",
+    "wildcard_files",
     "word_range",
 ]

@@ -115,7 +115,7 @@ class TestForms:
 
         path = tmp_path / "captions.csv"
         path.write_text("caption,id\na red cat,1\n,2\n" + "x" * 5000 + ",3\n", encoding="utf-8")
-        found = _import_file(api, "mine", str(path), "", "", "skip")
+        found = _import_file(api, "mine", str(path), "skip", "", "", "")
         assert found["imported"] == 1 and found["rejected"] == 2
         assert [row["line"] for row in found["rejected_rows"]] == [3, 4]
 
@@ -123,7 +123,7 @@ class TestForms:
         from synthvlm_ui.ui.captions_tab import _import_file, _import_lines
         from synthvlm_ui.ui.reports import told
 
-        for call in (lambda: _import_file(api, "mine", None, "", "", "skip"), lambda: _import_lines(api, "mine", " \n"),
+        for call in (lambda: _import_file(api, "mine", None, "skip"), lambda: _import_lines(api, "mine", " \n"),
                      lambda: _import_lines(api, " ", "a red cat"), lambda: _import_lines(api, "../up", "a red cat")):
             with pytest.warns(UserWarning):  # how gradio says a toast where there is no browser
                 result = json.loads(told(call))
@@ -137,7 +137,7 @@ class TestForms:
         path = tmp_path / "broken.parquet"
         path.write_bytes(b"not a parquet file")
         with pytest.raises(UserError) as raised:
-            _import_file(api, "mine", str(path), "", "", "skip")
+            _import_file(api, "mine", str(path), "skip", "", "", "")
         assert "broken.parquet" in str(raised.value) and str(tmp_path) not in str(raised.value)
 
     def test_an_export_goes_into_the_workspace_and_validates(self, api, candidates) -> None:
