@@ -22,13 +22,17 @@ def add_to(commands: Commands) -> None:
     parser = commands.add("generate", _generate, "draw images for captions and score them")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--dataset", metavar="NAME", help="draw for every caption of this dataset")
-    source.add_argument("--prompt", metavar="TEXT", help='draw for this text, in the dataset "prompts"')
+    source.add_argument("--prompt", metavar="TEXT",
+                        help='draw for this text, in the dataset "prompts"; {a|b} is a choice, __toy__ a line of the '
+                             "file wildcards/toy.txt")
     _add_settings(parser)
     parser.add_argument("--scorers", type=scorers, default=DEFAULT_SCORERS, metavar="LIST",
                         help=f"scorers to run, with commas, or none (default: {','.join(DEFAULT_SCORERS)})")
     parser.add_argument("--clip-model", default="miniature", metavar="NAME",
                         help="CLIP model of the clip scorer (default: miniature)")
-    parser.add_argument("--limit", type=at_least(1), metavar="N", help="draw for the first N captions only")
+    parser.add_argument("--limit", type=at_least(1), metavar="N",
+                        help="draw for the first N captions only; of a prompt with choices, N different ones "
+                             "(default: 4)")
     parser.add_argument("--captions", choices=("kept", "all"), default="kept",
                         help="which captions of a curated dataset to draw (default: kept)")
     parser.add_argument("--worker", metavar="I/N",
@@ -49,7 +53,8 @@ def _add_settings(parser: Parser) -> None:
     add("--width", type=at_least(1), metavar="PX", help="default: the generator's own")
     add("--height", type=at_least(1), metavar="PX", help="default: the generator's own")
     add("--negative-prompt", metavar="TEXT", help="what the images should not show")
-    add("--prompt-template", default="{caption}", metavar="TEXT", help="prompt with {caption} in it")
+    add("--prompt-template", default="{caption}", metavar="TEXT",
+        help="prompt with {caption} in it, and choices and wildcards as in --prompt")
     add("--batch-size", type=at_least(1), metavar="B", help="images drawn at once (default: what fits)")
     add("--chunk-images", type=at_least(1), metavar="N", help="images per shard (default: about 20 s of work)")
     add("--image-format", choices=("webp", "png", "jpeg"), default="webp", help="default: webp, lossless")

@@ -112,17 +112,18 @@ def resolve_settings(settings: GenerationSettings, info: GeneratorInfo) -> Gener
     return GenerationSettings(**values)
 
 
-def plan_items(captions: Sequence[Caption], prompts: Sequence[str], images_per_caption: int) -> tuple[PlanItem, ...]:
+def plan_items(captions: Sequence[Caption], prompts: Sequence[Sequence[str]]) -> tuple[PlanItem, ...]:
     """Caption-major order, so that one text encoding serves all repeats of a caption.
 
-    Shapes: captions and prompts have equal length. Raises: EmptyInput without captions.
+    Shapes: captions and prompts have equal length; each caption has one prompt per repeat. Raises: EmptyInput without
+    captions.
     """
     if not captions:
         raise EmptyInput("there are no captions to draw", fix="Import captions first, or type a prompt.")
     return tuple(
         PlanItem(caption.id, caption.caption, prompt, repeat)
-        for caption, prompt in zip(captions, prompts, strict=True)
-        for repeat in range(images_per_caption))
+        for caption, several in zip(captions, prompts, strict=True)
+        for repeat, prompt in enumerate(several))
 
 
 def save_plan(plan: Plan, directory: Path) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from synthvlm_ui.captions import resolve
 from synthvlm_ui.config import CHUNK_TARGET_S
 from synthvlm_ui.generation import Plan, load_plan, plan_items, resolve_settings, save_plan
 from synthvlm_ui.generation.plan import request_of
@@ -26,6 +25,7 @@ from synthvlm_ui.records import GenerationSettings
 from synthvlm_ui.service.caption_standing import standing_of
 from synthvlm_ui.service.engines import Engines
 from synthvlm_ui.service.live import LiveWriter
+from synthvlm_ui.service.prompting import recorded_template, resolved_prompts
 from synthvlm_ui.service.rates import Rates, bytes_per_image
 from synthvlm_ui.store import Workspace
 
@@ -146,10 +146,10 @@ def _make_plan(context: JobContext, workspace: Workspace, generator: ImageGenera
         settings.generator, device, settings.num_inference_steps or 1, settings.width or 0, settings.height or 0)
     chunk_images = settings.chunk_images or _chunk_images(rate.seconds, batch_size)
     captions = _captions(workspace, config)
-    prompts = [resolve(settings.prompt_template, caption.caption) for caption in captions]
-    items = plan_items(captions, prompts, settings.images_per_caption)
-    plan = Plan(config["dataset"], replace(settings, batch_size=batch_size), generator.info, items, chunk_images,
-                config["created"])
+    items = plan_items(captions, resolved_prompts(workspace, captions, settings))
+    recorded = replace(settings, batch_size=batch_size,
+                       prompt_template=recorded_template(settings.prompt_template, config.get("varied_prompt")))
+    plan = Plan(config["dataset"], recorded, generator.info, items, chunk_images, config["created"])
     generator.check(request_of(next(plan.candidates(0))))
     return plan
 

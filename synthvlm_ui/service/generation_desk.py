@@ -23,6 +23,7 @@ from synthvlm_ui.service.caption_desk import SAMPLE_DATASET, CaptionDesk, comman
 from synthvlm_ui.service.caption_standing import standing_of
 from synthvlm_ui.service.devices import resolve_device
 from synthvlm_ui.service.job_desk import JobDesk
+from synthvlm_ui.service.prompting import VARIATIONS, drawn_prompts, preview_prompts, prompt_of, wildcards_of
 from synthvlm_ui.service.rates import Rates, bytes_per_image
 from synthvlm_ui.store import Workspace
 
@@ -48,7 +49,8 @@ class GenerationDesk:
                  limit: int | None = None, captions: str = KEPT) -> dict[str, Any]:
         """Images, seconds and bytes of a run, before it starts; ``measured`` is False for a first guess."""
         facts = self._check(settings)
-        drawn, left_out = (1, 0) if prompt is not None else self._caption_count(dataset, limit, captions)
+        drawn, left_out = ((len(drawn_prompts(self._workspace, prompt, limit, settings.seed)), 0) if prompt is not None
+                           else self._caption_count(dataset, limit, captions))
         images = drawn * settings.images_per_caption
         steps, width, height = (settings.num_inference_steps or facts.num_inference_steps,
                                 settings.width or facts.native_px, settings.height or facts.native_px)
@@ -84,8 +86,15 @@ class GenerationDesk:
             "clip_model": clip_model, "limit": limit, "worker": worker, "captions": captions,
             "created": datetime.now(UTC).isoformat(timespec="seconds")}
         if prompt is not None:
-            config["caption_ids"] = [prompt_caption(self._workspace, prompt, PROMPTS_DATASET)]
+            texts = drawn_prompts(self._workspace, prompt, limit, settings.seed)
+            config["caption_ids"] = [prompt_caption(self._workspace, text, PROMPTS_DATASET) for text in texts]
+            config["varied_prompt"] = prompt if texts != [prompt] else None
         return self._jobs.submit("generate", config, resolve_device(settings.device))
+
+    def preview_prompts(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
+                        limit: int | None = None, captions: str = KEPT) -> dict[str, Any]:
+        """{"varies", "prompts"}: the first prompts as they would be sent. Raises: BadSetting, UnknownName."""
+        return preview_prompts(self._workspace, settings, prompt=prompt, dataset=dataset, limit=limit)
 
     def start_demo(self) -> str:
         """The sample captions, three images each, with the embedded generator."""
@@ -102,7 +111,8 @@ class GenerationDesk:
         for name, value in asdict(settings).items():
             if value is not None and value != defaults[name]:
                 words += [f"--{name.replace('_', '-')}", str(value)]
-        words += ["--limit", str(limit)] if limit else []
+        limited = limit and (prompt is None or (limit != VARIATIONS and prompt_of(self._workspace, prompt).varies))
+        words += ["--limit", str(limit)] if limited else []
         words += ["--captions", captions] if captions != KEPT and dataset else []
         return command_line(self._workspace.root, words)
 
@@ -132,7 +142,7 @@ class GenerationDesk:
                              fix="Give a number from 0 to 100.")
         for name, side in (("width", settings.width), ("height", settings.height)):
             _check_side(name, side, facts)
-        check_template(settings.prompt_template)
+        check_template(settings.prompt_template, wildcards_of(self._workspace))
         return facts
 
 

@@ -44,6 +44,8 @@ def job_routes(api: Api) -> list[Route]:
         api.post("/words", lambda body: studio.captions.unknown_words(str(body.get("text", ""))[:4000]),
                  changes=False),
         api.post("/estimate", lambda body: _estimate(api, body), changes=False),
+        api.post("/prompts", lambda body: api.studio.generation.preview_prompts(generation_settings(body),
+                                                                                **_source(body)), changes=False),
         api.post("/generate", lambda body: {"job_id": _start(api, body)}, changes=True),
         api.post("/score", lambda body: {"job_id": studio.scoring.start(text(body, "dataset"))}, changes=True),
         api.post("/demo", lambda _body: {"job_id": studio.generation.start_demo()}, changes=True),
@@ -88,7 +90,7 @@ def _typed(name: str, value: Any) -> Any:
 def _source(body: Mapping[str, Any]) -> dict[str, Any]:
     """Either a prompt or a dataset, and how many captions of it at most. Raises: BadSetting."""
     if str(body.get("prompt") or "").strip():
-        return {"prompt": text(body, "prompt")}
+        return {"prompt": text(body, "prompt"), "limit": number(body, "variations", 0, 0, 1000) or None}
     if not str(body.get("dataset") or "").strip():
         raise BadSetting("there is nothing to draw", fix="Type a prompt or choose a dataset.")
     limit = number(body, "limit", 0, 0, 10**9) or None

@@ -89,6 +89,6 @@ def test_it_fits_a_phone(app: ServedApp, visit: Any, dark: bool) -> None:
     if not dark:
         page.set_viewport_size({"width": 390, "height": 844})
     form = open_write(page)
-    form.get_by_text("classes are drawn").wait_for()
+    form.get_by_text("of 48 classes are drawn").wait_for()
     assert no_sideways_scrolling(page)
     snap(page, f"captions-write-phone-{'dark' if dark else 'light'}")

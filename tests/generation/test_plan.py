@@ -18,7 +18,8 @@ INFO = GeneratorInfo("tiny", "dir", "r1", "euler", 64, 64, 8, 3.0)
 def make_plan(texts: list[str], repeats: int = 2, chunk_images: int = 3, seed: int = 0) -> Plan:
     captions = [Caption(caption_id_of(text), text) for text in texts]
     settings = resolve_settings(GenerationSettings("tiny", images_per_caption=repeats, seed=seed), INFO)
-    return Plan("d", settings, INFO, plan_items(captions, texts, repeats), chunk_images, "2026-01-01T00:00:00")
+    items = plan_items(captions, [[text] * repeats for text in texts])
+    return Plan("d", settings, INFO, items, chunk_images, "2026-01-01T00:00:00")
 
 
 @given(st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=12, unique=True), st.integers(1, 4),
@@ -61,4 +62,4 @@ def test_counts_must_be_positive() -> None:
 
 def test_no_captions_is_said() -> None:
     with pytest.raises(EmptyInput, match="no captions"):
-        plan_items([], [], 1)
+        plan_items([], [])

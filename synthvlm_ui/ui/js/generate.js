@@ -27,6 +27,8 @@ class Generate extends SynthElement {
   build() {
     this.estimates = new Latest((body) => post("estimate", body), (result) => this.estimated(result),
       (error) => this.refused(error));
+    this.previews = new Latest((body) => post("prompts", body), (result) => this.showPrompts(result),
+      () => { this.resolvedBox.hidden = true; });
     this.prompt = new PromptBox({ onchange: () => this.changed(), onleave: () => this.useGenerator(this.realModel()) });
     this.buildSource();
     this.buildSettings();
@@ -83,9 +85,16 @@ class Generate extends SynthElement {
       this.inputs[name] = el("input", { type: "number", step: 1, ...limits });
       return field(label, this.inputs[name]);
     });
+    this.inputs.prompt_template = el("input", { maxlength: "4000", placeholder: "{caption}", spellcheck: "false" });
+    this.variations = el("input", { type: "number", min: 1, max: 1000, value: 4 });
+    this.resolved = el("div", { role: "list", class: "s-stack", "aria-label": "Resolved prompts" });
+    this.resolvedBox = el("details", { hidden: true }, el("summary", { text: "Resolved prompts" }),
+      this.variationsField = field("Different prompts", this.variations), this.resolved);
     this.inputs.negative_prompt = el("input", { maxlength: "4000", placeholder: "what should not be in the image" });
     this.settings = el("div", { class: "s-stack" }, field("Generator (name, Hub id or directory)", this.generator, this.status), this.known,
-      this.presets, el("div", { class: "s-trio" }, fields), field("Negative prompt", this.inputs.negative_prompt));
+      this.presets, el("div", { class: "s-trio" }, fields), field("Negative prompt", this.inputs.negative_prompt),
+      field("Prompt template", this.inputs.prompt_template, el("p", { text: "{caption} stands for the caption, {a|b} is a "
+        + "choice, __toy__ a line of wildcards/toy.txt." })), this.resolvedBox);
   }
 
   async loadGenerators() {
@@ -159,7 +168,7 @@ class Generate extends SynthElement {
   body() {
     const settings = { generator: this.generator.value.trim() };
     for (const [name, input] of Object.entries(this.inputs)) if (!input.disabled) settings[name] = input.value.trim();
-    return this.source === "prompt" ? { settings, prompt: this.prompt.text }
+    return this.source === "prompt" ? { settings, prompt: this.prompt.text, variations: this.variations.value }
       : { settings, dataset: this.datasetChoice.value, limit: this.limit.value,
         captions: this.everyCaption.checked ? "all" : "kept" };
   }
@@ -178,6 +187,16 @@ class Generate extends SynthElement {
       return;
     }
     this.estimates.ask(body);
+    this.previews.ask(body);
+  }
+
+  // Shown only where a prompt is not simply the caption.
+  showPrompts(result) {
+    const templated = !["", "{caption}"].includes(this.inputs.prompt_template.value.trim());
+    this.resolvedBox.hidden = !result.varies && !templated;
+    if (result.varies && !this.resolvedBox.hidden && !this.seenVaried) this.resolvedBox.open = this.seenVaried = true;
+    this.variationsField.hidden = !(result.varies && this.source === "prompt");
+    this.resolved.replaceChildren(...result.prompts.map((text) => el("p", { class: "s-hint", role: "listitem", text })));
   }
 
   estimated(result) {
