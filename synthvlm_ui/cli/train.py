@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ def add_to(commands: Commands) -> None:
     parser = commands.add("train", _train, "train a model on a selection, real images or files")
     parser.add_argument("--recipe", required=True, metavar="RECIPE",
                         help="synth2-vq (picture tokenizer), synth2-generator (masked-token generator), "
-                             "synth2-tokens or synth2-pixels (VLM)")
+                             "synth2-tokens or synth2-pixels (VLM), llava-stage1, llava-stage2 or llava-lora")
     parser.add_argument("--selection", action="append", default=[], metavar="S[:WEIGHT]",
                         help="train on this selection; may be given several times")
     parser.add_argument("--real", action="append", default=[], metavar="DATASET[:WEIGHT]",
@@ -47,6 +48,9 @@ def _add_settings(parser: Parser) -> None:
     add("--on-the-fly", action="store_true",
         help="draw the tokens of a selection's captions anew each time (synth2-tokens)")
     add("--resume", action="store_true", help="go on with the training that is in --out")
+    add("--vision-tower", metavar="DIR|ID", help="CLIP for a LLaVA that starts from a language model as --init-from")
+    add("--here", action="store_true",
+        help="train in this process and not as a job, as under accelerate, torchrun or Slurm")
     add("--detach", action="store_true", help="print the job's id and do not wait for it")
 
 
@@ -57,7 +61,12 @@ def _train(options: argparse.Namespace, studio: Studio, output: Output) -> None:
         configuration=options.config, language=options.language_model, perceptual=options.perceptual,
         max_steps=options.max_steps, learning_rate=options.learning_rate, batch_size=options.batch_size,
         seed=options.seed, device=options.device, resume=options.resume,
-        on_the_fly=options.on_the_fly)
+        on_the_fly=options.on_the_fly, vision_tower=options.vision_tower)
+    if options.here:
+        outcome = studio.training.run_here(settings, _Terminal(output))
+        output.result(outcome, [f"trained {outcome['steps']} steps, loss {outcome['final_loss']:.4f}",
+                                outcome["checkpoint"]])
+        return
     plan = studio.training.check(settings)
     job_id = studio.training.start(settings)
     output.note(f"{plan['pairs']} pairs, {plan['steps']} steps of {plan['batch_size']} ({plan['epochs']:.3g} rounds), "
@@ -69,6 +78,30 @@ def _train(options: argparse.Namespace, studio: Studio, output: Output) -> None:
     outcome = {**{key: result.get(key) for key in ("checkpoint", "final_loss", "steps")}, "job_id": job_id}
     output.result(outcome, [f"trained {outcome['steps']} steps, loss {outcome['final_loss']:.4f}",
                             f"{outcome['checkpoint']} (job {job_id})"])
+
+
+class _Terminal:
+    """Shows a training that runs in this process; Ctrl-C once stops it with a checkpoint."""
+
+    def __init__(self, output: Output) -> None:
+        import signal
+
+        self._line, self._stop = output.progress(), False
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, self._stopped)
+
+    def _stopped(self, number: int, frame: object) -> None:
+        self._stop = True
+
+    def phase(self, message: str, done: int = 0, total: int = 0) -> None:
+        self._line.update({"message": message, "done": done, "total": total})
+
+    def numbers(self, step: int, steps: int, numbers: Mapping[str, float]) -> None:
+        self._line.update({"done": step, "total": steps, "progress": step / steps,
+                           "message": f"loss {numbers['loss']:.4f}"})
+
+    def should_stop(self) -> bool:
+        return self._stop
 
 
 def _text(path: Path | None) -> str | None:

@@ -1,6 +1,6 @@
-"""The job that trains: pairs from the store or from files, a recipe of the training room, metrics into the job.
+"""Carrying out a training: as a job of a worker, or in the process of whoever asks for it.
 
-Runs in a worker process. A stop or a kill costs the steps since the last checkpoint; resuming goes on from it.
+Joins pairs, back ends and recipes. A kill costs the steps since the last checkpoint; resuming goes on from it.
 """
 
 from __future__ import annotations
@@ -8,44 +8,78 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthvlm_ui.backends import open_image_tower, resolve_weights
 from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.jobs import JobContext
-from synthvlm_ui.service.training_pairs import open_sources
+from synthvlm_ui.service.training_pairs import open_conversations, open_sources
 from synthvlm_ui.store import Workspace
-from synthvlm_ui.training import TrainRequest
+from synthvlm_ui.training import RunDirectory, TrainRequest
+
+if TYPE_CHECKING:
+    from synthvlm_ui.training.watcher import Watcher
 
 VGG = "vgg16:"
-LANGUAGE_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
 
 def run_train(context: JobContext, workspace: Workspace) -> Mapping[str, Any]:
     """Carries a training to its last step or to the user's stop. Returns {checkpoint, final_loss, steps}."""
     context.progress.update(0, 0, message="loading")
+    return carry_out(context.config, workspace, _JobWatcher(context), context.device, context.id)
+
+
+def carry_out(config: Mapping[str, Any], workspace: Workspace, watcher: Watcher, device: str,
+              job_id: str | None = None) -> dict[str, Any]:
+    """Trains in this process. Returns {checkpoint, final_loss, steps}. Raises: whatever the recipe does."""
     from synthvlm_ui.backends.device import choose_device
     from synthvlm_ui.backends.torchvision_ops import ensure_importable
-    from synthvlm_ui.training.recipes import train
 
     ensure_importable()
-    config = context.config
-    device = choose_device(context.device)
-    request = TrainRequest(
-        recipe=config["recipe"], out=Path(config["out"]), sources=open_sources(workspace, config), parts=MINIATURE,
-        configuration=config["configuration"], init_from=Path(config["init_from"]) if config["init_from"] else None,
-        language=resolve_weights(config["language"], LANGUAGE_FILES) if config["language"] else None,
-        features=_features(config["perceptual"], device), steps=config["max_steps"],
-        learning_rate=config["learning_rate"], batch_size=config["batch_size"], seed=config["seed"], device=device,
-        resume=config["resume"], on_the_fly=config["on_the_fly"],
-        facts={"job": context.id, "perceptual": config["perceptual"], "language": config["language"],
-               "command": config["command"]},
-    )  # fmt: skip
-    outcome = train(request, _Watcher(context))
+    device = choose_device(device)
+    train = _llava if config["recipe"].startswith("llava") else _synth2
+    outcome = train(config, workspace, watcher, device, job_id)
     return {"checkpoint": config["out"], "final_loss": outcome.final_loss, "steps": outcome.steps}
 
 
-class _Watcher:
+def _synth2(config: Mapping[str, Any], workspace: Workspace, watcher: Watcher, device: str, job_id: str | None) -> Any:
+    from synthvlm_ui.training.recipes import train
+
+    return train(TrainRequest(
+        recipe=config["recipe"], out=Path(config["out"]), sources=open_sources(workspace, dict(config)),
+        parts=MINIATURE, configuration=config["configuration"],
+        init_from=Path(config["init_from"]) if config["init_from"] else None,
+        language=resolve_weights(config["language"], MODEL_FILES) if config["language"] else None,
+        features=_features(config["perceptual"], device), steps=config["max_steps"],
+        learning_rate=config["learning_rate"], batch_size=config["batch_size"], seed=config["seed"], device=device,
+        resume=config["resume"], on_the_fly=config["on_the_fly"],
+        facts={"job": job_id, "perceptual": config["perceptual"], "language": config["language"],
+               "command": config.get("command", "")},
+    ), watcher)  # fmt: skip
+
+
+def _llava(config: Mapping[str, Any], workspace: Workspace, watcher: Watcher, device: str, job_id: str | None) -> Any:
+    from synthvlm_ui.training.llava import train_llava
+
+    out, conversations = Path(config["out"]), open_conversations(workspace, dict(config))
+    request = TrainRequest(
+        recipe=config["recipe"], out=out, sources=(), parts=MINIATURE, configuration=config["configuration"],
+        steps=config["max_steps"], learning_rate=config["learning_rate"], batch_size=config["batch_size"])
+    vision = config["vision_tower"]
+    model = (resolve_weights(config["init_from"], MODEL_FILES),
+             resolve_weights(vision, MODEL_FILES) if vision else None)
+    settings = {name: config[name] for name in ("recipe", "init_from", "vision_tower", "seed")}
+    preset = request.preset()
+    RunDirectory(out).begin({
+        **settings, "configuration": request.configuration_name(), "steps": preset.steps, "device": device,
+        "learning_rate": preset.learning_rate, "batch_size": preset.batch_size, "conversations": conversations.key,
+        "job": job_id, "command": config.get("command", "")}, resume=config["resume"])
+    return train_llava(config["recipe"], preset, conversations, watcher, out=out, model_from=model, device=device,
+                       seed=config["seed"])
+
+
+class _JobWatcher:
     """Progress, rows of metrics, and the user's wish to stop."""
 
     def __init__(self, context: JobContext) -> None:

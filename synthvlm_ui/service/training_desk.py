@@ -5,6 +5,7 @@ Never imports torch: memory and device are looked at by the worker before it wri
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +20,7 @@ from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.devices import resolve_device
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.train_job import VGG
-from synthvlm_ui.service.training_pairs import open_sources
+from synthvlm_ui.service.training_pairs import open_conversations, open_sources
 from synthvlm_ui.store import Workspace
 from synthvlm_ui.training import PRESETS, RECIPES, RunDirectory, TrainRequest, configurations
 
@@ -47,6 +48,7 @@ class TrainingSettings:
     device: str = "auto"
     resume: bool = False
     on_the_fly: bool = False
+    vision_tower: str | None = None
 
 
 # The option of each setting where its name differs.
@@ -86,11 +88,17 @@ class TrainingDesk:
         Raises: as ``start``.
         """
         settings = _absolute(settings)
+        llava = settings.recipe.startswith("llava")
         request = TrainRequest(
-            recipe=settings.recipe, out=Path(settings.out), sources=open_sources(self._workspace, asdict(settings)),
-            parts=MINIATURE, configuration=settings.configuration, init_from=_init_from(settings),
+            recipe=settings.recipe, out=Path(settings.out), sources=(), parts=MINIATURE,
+            configuration=settings.configuration, init_from=None if llava else _init_from(settings),
             steps=settings.max_steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size,
             on_the_fly=settings.on_the_fly)
+        if llava:
+            _check_llava(settings)
+            pairs = len(open_conversations(self._workspace, asdict(settings)))
+        else:
+            pairs = sum(len(source.pairs) for source in open_sources(self._workspace, asdict(settings)))
         self._check_out(settings)
         if settings.language:
             require_weights(settings.language, "config.json")
@@ -99,9 +107,10 @@ class TrainingDesk:
                 require_weights(settings.perceptual.removeprefix(VGG), "model.safetensors")
             else:
                 require_embedder(settings.perceptual)
-        preset, pairs = request.preset(), sum(len(source.pairs) for source in request.sources)
-        return {"pairs": pairs, "steps": preset.steps, "batch_size": preset.batch_size,
-                "learning_rate": preset.learning_rate, "epochs": preset.steps * preset.batch_size / pairs,
+        preset = request.preset()
+        steps = preset.steps or math.ceil(pairs / preset.batch_size)
+        return {"pairs": pairs, "steps": steps, "batch_size": preset.batch_size,
+                "learning_rate": preset.learning_rate, "epochs": steps * preset.batch_size / pairs,
                 "configuration": request.configuration_name()}
 
     def metrics(self, job_id: str, after_step: int = 0) -> dict[str, Any]:
@@ -111,6 +120,28 @@ class TrainingDesk:
         """
         rows = {int(row["step"]): row for row in self._jobs.metrics(job_id) if row.get("step", 0) > after_step}
         return {"rows": [rows[step] for step in sorted(rows)]}
+
+    def run_here(self, settings: TrainingSettings, watcher: Any) -> dict[str, Any]:
+        """Trains in this process instead of a job: under accelerate or torchrun, one of several; or a Slurm step.
+
+        Returns {checkpoint, final_loss, steps}. Raises: as ``start``.
+        """
+        from synthvlm_ui.service.train_job import carry_out
+
+        settings = _absolute(settings)
+        processes, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+        if processes > 1 and not settings.recipe.startswith("llava"):
+            raise BadSetting(f"{settings.recipe} trains in one process", where="--here",
+                             fix="Start it without accelerate or torchrun.")
+        if rank == 0:  # its folder would be seen by the others, which come a moment later
+            self.check(settings)
+        config = {**asdict(settings), "command": self.command(settings), "resume": settings.resume or processes > 1}
+        return carry_out(config, self._workspace, watcher, settings.device)
+
+    def launch_command(self, settings: TrainingSettings, processes: int) -> str:
+        """The line that trains on several cards of this machine."""
+        own = self.command(settings).removeprefix("python ")
+        return f"accelerate launch --num_processes {processes} {own} --here"
 
     def command(self, settings: TrainingSettings) -> str:
         words = ["train"]
@@ -144,6 +175,16 @@ class TrainingDesk:
             raise DiskFull("too little room for checkpoints", where=settings.out, fix="Free some space.")
 
 
+def _check_llava(settings: TrainingSettings) -> None:
+    """Raises: BadSetting, ModelUnavailable."""
+    if not settings.init_from:
+        raise BadSetting("there is no model to start from", where="--init-from",
+                         fix="Give a LLaVA model, or a language model with --vision-tower.")
+    require_weights(settings.init_from, "config.json")
+    if settings.vision_tower:
+        require_weights(settings.vision_tower, "config.json")
+
+
 def _init_from(settings: TrainingSettings) -> Path | None:
     """Raises: BadSetting when the directory has no part that this recipe could start from."""
     if not settings.init_from:
@@ -159,8 +200,10 @@ def _absolute(settings: TrainingSettings) -> TrainingSettings:
     """The same with paths that do not depend on where the worker stands."""
     if not settings.out:
         raise BadSetting("there is no output directory", where="--out", fix="Give one.")
-    paths: Mapping[str, str | None] = {name: getattr(settings, name) for name in ("out", "data", "images", "init_from")}
+    paths: Mapping[str, str | None] = {name: getattr(settings, name) for name in ("out", "data", "images")}
     whole: dict[str, Any] = {name: str(Path(value).expanduser().absolute()) for name, value in paths.items() if value}
-    if settings.language and Path(settings.language).expanduser().is_dir():
-        whole["language"] = str(Path(settings.language).expanduser().absolute())
+    for name in ("init_from", "language", "vision_tower"):  # which may be ids of the Hub
+        value = getattr(settings, name)
+        if value and Path(value).expanduser().is_dir():
+            whole[name] = str(Path(value).expanduser().absolute())
     return replace(settings, **whole)

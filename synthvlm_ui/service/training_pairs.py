@@ -19,7 +19,7 @@ from synthvlm_ui.records import Caption, short_hash
 from synthvlm_ui.service.real_sources import ImageFolder
 from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.store import CandidateColumns, Workspace
-from synthvlm_ui.training import Source
+from synthvlm_ui.training import Conversations, LlavaFile, PairConversations, Source
 
 
 class StoredPairs:
@@ -89,6 +89,29 @@ def open_sources(workspace: Workspace, settings: dict[str, Any]) -> tuple[Source
     return tuple(sources)
 
 
+def open_conversations(workspace: Workspace, settings: dict[str, Any]) -> Conversations:
+    """What LLaVA trains on: a LLaVA JSON file with its images, or the pairs of selections and real images.
+
+    Raises: as ``open_sources``.
+    """
+    pairs = [*settings["selections"], *settings["real"]]
+    if settings["data"] and pairs:
+        raise BadSetting("a LLaVA file cannot be mixed with other pairs", where="--data",
+                         fix="Export the selection as LLaVA JSON and join the files.")
+    if any(named_weight(text)[1] is not None for text in pairs):
+        raise BadSetting("LLaVA goes once through all pairs, without weights", where=pairs[0], fix="Leave them out.")
+    if settings["data"]:
+        _check_images(settings["images"])
+        return LlavaFile(Path(settings["data"]), Path(settings["images"]))
+    return PairConversations(open_sources(workspace, settings))
+
+
+def _check_images(images: str | None) -> None:
+    if not images or not Path(images).is_dir():
+        raise UnreadableFile("there is no such folder of images", where=images or "--images",
+                             fix="Give the folder that the file's image names are below.")
+
+
 def _selection(workspace: Workspace, name: str, weight: float | None) -> Source:
     ids = workspace.selections.load(name).candidate_ids
     if not ids:
@@ -108,11 +131,9 @@ def _real(workspace: Workspace, name: str, weight: float | None) -> Source:
 
 
 def _file(path: Path, images: str | None) -> Source:
-    if not images or not Path(images).is_dir():
-        raise UnreadableFile("there is no such folder of images", where=images or "--images",
-                             fix="Give the folder that the file's image names are below.")
+    _check_images(images)
     captions = [caption for caption in read_captions(path) if caption.image]
     if not captions:
         raise EmptyInput("no caption of the file names an image", where=str(path),
                          fix="Give a file with an image column, such as LLaVA JSON.")
-    return Source(path.name, FilePairs(captions, ImageFolder(Path(images))))
+    return Source(path.name, FilePairs(captions, ImageFolder(Path(str(images)))))

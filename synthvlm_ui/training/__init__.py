@@ -4,6 +4,7 @@ Knows no store, no command line and no job: it is given pairs by number, a folde
 reports to and that may tell it to stop. Opening this door imports no torch; ``training.recipes`` does.
 """
 
+from synthvlm_ui.training.conversations import Conversations, LlavaFile, PairConversations
 from synthvlm_ui.training.pairs import Mixture, Pairs, Source
 from synthvlm_ui.training.presets import PRESETS, RECIPES, Preset, configurations, preset_of
 from synthvlm_ui.training.request import Outcome, TrainRequest
@@ -12,8 +13,11 @@ from synthvlm_ui.training.run_directory import RunDirectory
 __all__ = [
     "PRESETS",
     "RECIPES",
+    "Conversations",
+    "LlavaFile",
     "Mixture",
     "Outcome",
+    "PairConversations",
     "Pairs",
     "Preset",
     "RunDirectory",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from synthvlm_ui.errors import BadSetting, UnknownName
 
-RECIPES = ("synth2-vq", "synth2-generator", "synth2-tokens", "synth2-pixels")
+RECIPES = ("synth2-vq", "synth2-generator", "synth2-tokens", "synth2-pixels", "llava-stage1", "llava-stage2",
+           "llava-lora")
 DEFAULT_CONFIGURATION = "miniature"
 
 
@@ -17,8 +18,9 @@ DEFAULT_CONFIGURATION = "miniature"
 class Preset:
     """One recipe at one size.
 
-    ``warmup_share`` of the steps the learning rate rises, then it falls along a cosine when ``cosine`` is on.
-    ``adversarial_start`` is the share of the steps after which the discriminator joins.
+    0 ``steps`` are one round through the pairs. ``warmup_share`` of the steps the learning rate rises, then it falls
+    along a cosine when ``cosine`` is on. ``adversarial_start`` is the share of the steps after which the discriminator
+    joins. ``device_batch_size`` is what goes through a large model at once; gradients are summed up to ``batch_size``.
     """
 
     steps: int
@@ -36,6 +38,8 @@ class Preset:
     caption_dropout: float = 0.1
     average_decay: float = 0.999
     dropout: float = 0.0
+    device_batch_size: int = 8
+    lora_rank: int = 128
 
 
 # Synth2 Table 6: Adam (0.9, 0.99), 1e-4 for both networks, batch 256, cosine decay, warm-up 10,000 of 500,000 steps;
@@ -69,6 +73,16 @@ for _recipe in ("synth2-tokens", "synth2-pixels"):
         (_recipe, "finetune"): Preset(
             10_000, 512, 1e-5, 0.01, "goes on from --init-from, A.2", dropout=0.1, **_GENERATOR),  # type: ignore[arg-type]
     }
+# LLaVA-1.5's training scripts: AdamW, cosine, warm-up 3 %, one round; SynthVLM replaces the data of stage 1 by 100,000
+# synthetic pairs and reports no other settings.
+for _name, _note in (("synthvlm", "stage 1 on 100,000 synthetic pairs"), ("llava-1.5", "stage 1 on 558,000 pairs")):
+    PRESETS |= {
+        ("llava-stage1", _name): Preset(0, 256, 1e-3, 0.03, f"projector; {_note}"),
+        ("llava-stage2", _name): Preset(0, 128, 2e-5, 0.03, "projector and language model; 665,000 instructions"),
+        ("llava-lora", _name): Preset(0, 128, 2e-4, 0.03, "adapters of rank 128 and projector"),
+    }
+for _recipe in ("llava-stage1", "llava-stage2", "llava-lora"):
+    PRESETS[_recipe, "tiny"] = Preset(0, 8, 1e-3, 0.03, "for a tiny model on a processor", lora_rank=8)
 
 
 def configurations(recipe: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -35,19 +35,10 @@ from synthvlm_ui.training.run_directory import RunDirectory
 from synthvlm_ui.training.token_feed import FreshTokens, TokenFeed
 from synthvlm_ui.training.tokens import MAX_CODES, EncodingStopped, TokenTable
 from synthvlm_ui.training.vq import CODES_FIXED, VqNetworks, VqTraining
+from synthvlm_ui.training.watcher import Watcher
 
 _BYTES_PER_TRAINED = 20  # weight, gradient, two moments, running mean
 _DECODER_ONLY = ("paper-decoder",)
-
-
-class Watcher(Protocol):
-    """Where a training reports to."""
-
-    def phase(self, message: str, done: int = 0, total: int = 0) -> None: ...
-
-    def numbers(self, step: int, steps: int, numbers: Any) -> None: ...
-
-    def should_stop(self) -> bool: ...
 
 
 def train(request: TrainRequest, watcher: Watcher, checkpoint_every_s: float = CHECKPOINT_EVERY_S) -> Outcome:

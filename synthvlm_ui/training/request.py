@@ -9,7 +9,7 @@ from typing import Any
 
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.training.pairs import Source
-from synthvlm_ui.training.presets import DEFAULT_CONFIGURATION, Preset, preset_of
+from synthvlm_ui.training.presets import DEFAULT_CONFIGURATION, Preset, configurations, preset_of
 from synthvlm_ui.training.run_directory import RunDirectory
 
 
@@ -56,7 +56,8 @@ class TrainRequest:
         """The named size, that of what it starts from, or the default."""
         earlier = RunDirectory(self.init_from).settings() if self.init_from and not self.configuration else {}
         known = earlier.get("configuration") if earlier.get("recipe") == self.recipe else None
-        return self.configuration or known or DEFAULT_CONFIGURATION
+        names = configurations(self.recipe)
+        return self.configuration or known or (DEFAULT_CONFIGURATION if DEFAULT_CONFIGURATION in names else names[0])
 
     def preset(self) -> Preset:
         """The preset with what the user changed of it. Raises: UnknownName, BadSetting."""

@@ -1,4 +1,4 @@
-"""One thread, since the networks here are tiny; and the embedded language model opens only when torchvision does."""
+"""One thread, since the networks here are tiny; and transformers can be imported only when torchvision can."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 
 from synthvlm_ui.backends import torchvision_ops
 
+torchvision_ops.ensure_importable()
+
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    torchvision_ops.ensure_importable()
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,0 +1,127 @@
+"""Training through the Studio: LLaVA from a file, in this process; what is checked before; the lines that are shown."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from synthvlm_ui.backends import torchvision_ops
+from synthvlm_ui.cli import build_parser
+from synthvlm_ui.errors import BadSetting, ModelUnavailable, SynthVLMError, UnreadableFile
+from synthvlm_ui.service import Studio
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+
+
+class Silent:
+    """A watcher that only counts."""
+
+    steps = 0
+
+    def phase(self, message: str, done: int = 0, total: int = 0) -> None: ...
+
+    def numbers(self, step: int, steps: int, numbers: object) -> None:
+        self.steps += 1
+
+    def should_stop(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    opened = Studio.open(tmp_path / "workspace")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "images").mkdir()
+    rows = []
+    for number in range(4):
+        Image.new("RGB", (40, 30), (60 * number, 0, 0)).save(tmp_path / "images" / f"{number}.png")
+        rows.append({"id": str(number), "image": f"{number}.png", "conversations": [
+            {"from": "human", "value": "What is it?\n<image>"}, {"from": "gpt", "value": "a red wall"}]})
+    (tmp_path / "llava.json").write_text(json.dumps(rows), encoding="utf-8")
+    return {"data": str(tmp_path / "llava.json"), "images": str(tmp_path / "images")}
+
+
+def test_llava_trains_in_this_process_and_refuses_a_second_run(
+    studio: Studio, data: dict[str, Any], tmp_path: Path
+) -> None:
+    torchvision_ops.ensure_importable()
+    from tests.training.tiny_llava import save_llava
+
+    settings = studio.training.settings(
+        recipe="llava-stage1", out=str(tmp_path / "out"), init_from=str(save_llava(tmp_path / "llava")),
+        configuration="tiny", max_steps=2, batch_size=2, device="cpu", **data)
+    assert studio.training.check(settings) == {
+        "pairs": 4, "steps": 2, "batch_size": 2, "learning_rate": 1e-3, "epochs": 1.0, "configuration": "tiny"}
+    watcher = Silent()
+    outcome = studio.training.run_here(settings, watcher)
+    assert (outcome["steps"], watcher.steps) == (2, 2) and outcome["final_loss"] > 0
+    assert (tmp_path / "out" / "model.safetensors").is_file() and (tmp_path / "out" / "config.json").is_file()
+    with pytest.raises(BadSetting, match="already"):
+        studio.training.run_here(settings, watcher)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"init_from": None}, BadSetting, "no model to start from"),
+        ({"init_from": "nowhere/at/all"}, ModelUnavailable, "config.json"),
+        ({"images": None}, UnreadableFile, "no such folder"),
+        ({"selections": ("mine",)}, BadSetting, "cannot be mixed"),
+        ({"data": None, "selections": ("mine:2",)}, BadSetting, "without weights"),
+        ({"configuration": "miniature"}, BadSetting, "synthvlm, llava-1.5, tiny"),
+        ({"recipe": "synth2-pixels", "on_the_fly": True, "init_from": None}, BadSetting, "on-the-fly"),
+    ],
+)
+def test_mistakes_are_said_before_a_model_is_opened(
+    changes: dict[str, Any], error: type[SynthVLMError], said: str, studio: Studio, data: dict[str, Any],
+    tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    fields = {"recipe": "llava-stage2", "out": str(tmp_path / "out"), "init_from": str(tmp_path), **data, **changes}
+    with pytest.raises(error) as refused:
+        studio.training.check(studio.training.settings(**fields))
+    assert said in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_shown_lines_parse_back_into_the_same_settings(studio: Studio, data: dict[str, Any]) -> None:
+    settings = studio.training.settings(
+        recipe="llava-lora", out="/models/mine", init_from="llava-hf/llava-1.5-7b-hf", max_steps=5,
+        selections=("good", "new"), learning_rate=1e-5, seed=3, resume=True)
+    line = studio.training.command(settings)
+    options = build_parser().parse_args(shlex.split(line)[3:])
+    assert (options.recipe, options.selection, options.init_from) == (
+        "llava-lora", ["good", "new"], "llava-hf/llava-1.5-7b-hf")
+    assert (options.max_steps, options.learning_rate, options.seed, options.resume) == (5, 1e-5, 3, True)
+    several = shlex.split(studio.training.launch_command(settings, 4))
+    assert several[:6] == ["accelerate", "launch", "--num_processes", "4", "-m", "synthvlm_ui"]
+    assert build_parser().parse_args(several[6:]).here
+
+
+def test_synth2_recipes_do_not_run_in_several_processes(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    settings = studio.training.settings(recipe="synth2-vq", out=str(tmp_path / "out"))
+    with pytest.raises(BadSetting, match="one process"):
+        studio.training.run_here(settings, Silent())
+
+
+def test_every_recipe_comes_with_its_sizes_and_settings(studio: Studio) -> None:
+    listed = {each["name"]: {size["name"]: size for size in each["configurations"]}
+              for each in studio.training.recipes()["recipes"]}
+    assert listed["llava-stage1"]["llava-1.5"]["learning_rate"] == 1e-3
+    assert (listed["llava-stage2"]["synthvlm"]["learning_rate"], listed["llava-stage2"]["synthvlm"]["batch_size"]) == (
+        2e-5, 128)
+    assert listed["synth2-vq"]["paper"]["perceptual_weight"] == 0.05
