@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,9 @@ from synthvlm_ui.captions.rules.text_block import TextBlock
 
 BLOCK = 8192
 THREADS = 2
+BLOCKS_AT_ONCE = 8
 Statistics = dict[str, NDArray[Any]]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,10 @@ def measure_texts(texts: Sequence[str], options: Mapping[str, Options], *,
     """
     parts: list[_Part] = []
     counted = 0
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
-        for size, part in pool.map(lambda block: (len(block), _part(block, options)), _blocks(texts)):
-            parts.append(part)
-            counted += size
-            done(counted)
+    for size, part in _each_block(texts, lambda block: (len(block), _part(block, options))):
+        parts.append(part)
+        counted += size
+        done(counted)
     found: Statistics = {rule.name: _joined([part.values[rule.name] for part in parts], np.float64)
                          for rule in TEXT_RULES}
     first = first_of_each(_joined([part.prints for part in parts], np.uint64))
@@ -62,11 +63,10 @@ def measure_near(texts: Sequence[str], *, done: Callable[[int], None] = lambda _
     """Similarity with the nearest earlier caption, and which one that is: "near_duplicates" and "near_of"."""
     sketches: list[NDArray[np.uint32]] = []
     counted = 0
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
-        for found in pool.map(lambda block: signatures(TextBlock(block)), _blocks(texts)):
-            sketches.append(found)
-            counted += len(found)
-            done(counted)
+    for found in _each_block(texts, lambda block: signatures(TextBlock(block))):
+        sketches.append(found)
+        counted += len(found)
+        done(counted)
     if not sketches:
         return {"near_duplicates": np.zeros(0), "near_of": np.zeros(0, dtype=np.int32)}
     similarity, other = nearest_earlier(np.concatenate(sketches), texts)
@@ -81,9 +81,12 @@ def _part(texts: Sequence[str], options: Mapping[str, Options]) -> _Part:
     return _Part(values, fingerprints(block), runs, counts)
 
 
-def _blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(texts), BLOCK):
-        yield texts[start: start + BLOCK]
+def _each_block(texts: Sequence[str], work: Callable[[Sequence[str]], Result]) -> Iterator[Result]:
+    """The work on each block, in order; a few blocks are under way at a time, so that a stop is soon heard."""
+    starts = range(0, len(texts), BLOCK)
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+        for wave in range(0, len(starts), BLOCKS_AT_ONCE):
+            yield from pool.map(lambda start: work(texts[start: start + BLOCK]), starts[wave: wave + BLOCKS_AT_ONCE])
 
 
 def _joined(parts: list[NDArray[Any]], kind: Any) -> NDArray[Any]:

@@ -23,7 +23,7 @@ FLAGGED = read_words(SHIPPED_LIST)
 
 @given(SETS)
 @example(["", " ", "\n\t", "İİ İ", "ab" * 30, "Г Г", "\ud800"])
-@settings(max_examples=120)
+@settings(max_examples=60)
 def test_arrays_equal_the_plain_definitions(texts: list[str]) -> None:
     found = measure_texts(texts, {})
     for name, plain in (("alphanumeric", plain_rules.alphanumeric), ("special_characters", plain_rules.special),
@@ -35,6 +35,7 @@ def test_arrays_equal_the_plain_definitions(texts: list[str]) -> None:
 
 
 @given(SETS, st.integers(1, 5))
+@settings(max_examples=25)
 def test_blocks_change_nothing(texts: list[str], size: int) -> None:
     whole = measure_texts(texts, {})
     before, measuring_module.BLOCK = measuring_module.BLOCK, size
@@ -47,6 +48,7 @@ def test_blocks_change_nothing(texts: list[str], size: int) -> None:
 
 
 @given(SETS, st.randoms(use_true_random=False))
+@settings(max_examples=25)
 def test_the_order_of_captions_only_matters_for_duplicates(texts: list[str], chance: object) -> None:
     order = list(range(len(texts)))
     chance.shuffle(order)  # type: ignore[attr-defined]
@@ -59,6 +61,7 @@ def test_the_order_of_captions_only_matters_for_duplicates(texts: list[str], cha
 
 
 @given(SETS)
+@settings(max_examples=25)
 def test_what_survived_survives_again(texts: list[str]) -> None:
     chosen = changed(preset_settings("synthvlm"), ["exact_duplicates=on", "tokens=on", "prompt_echo=on"])
     survives = decide(chosen, measure_texts(texts, {}), len(texts), {}).survives
@@ -76,6 +79,7 @@ def test_marks_are_places_of_the_caption(text: str) -> None:
 
 
 @given(SETS)
+@settings(max_examples=25)
 def test_steps_add_up(texts: list[str]) -> None:
     decision = decide(preset_settings("plain"), measure_texts(texts, {}), len(texts), {"perplexity": "no model"})
     entered = len(texts)
