@@ -9,19 +9,21 @@ from synthvlm_ui.backends.model_files import is_here, require_weights, resolve_w
 from synthvlm_ui.backends.registry import (
     create_embedder,
     create_generator,
+    create_scorer,
     create_writer,
     list_backends,
     list_generators,
     open_image_tower,
     require_embedder,
     require_generator,
+    require_scorer,
     require_writer,
 )
 from synthvlm_ui.backends.text_embedders import TEXT_EMBEDDERS, create_text_embedder, require_text_embedder
 
 __all__ = [
     "TEXT_EMBEDDERS", "Budget", "BudgetSpent", "GeneratorFacts", "create_embedder", "create_generator",
-    "create_text_embedder", "create_writer", "is_here", "list_backends", "list_generators", "open_image_tower",
-    "require_embedder", "require_generator", "require_text_embedder", "require_weights", "require_writer",
-    "resolve_weights",
+    "create_scorer", "create_text_embedder", "create_writer", "is_here", "list_backends", "list_generators",
+    "open_image_tower", "require_embedder", "require_generator", "require_scorer", "require_text_embedder",
+    "require_weights", "require_writer", "resolve_weights",
 ]

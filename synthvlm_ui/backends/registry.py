@@ -24,7 +24,7 @@ from synthvlm_ui.backends.model_files import (
 from synthvlm_ui.backends.writer_names import DEFAULT_INSTRUCT_MODEL, full_writer_name, require_local_writer
 from synthvlm_ui.config import MINIATURE, environment
 from synthvlm_ui.errors import BadSetting, ModelUnavailable, SynthVLMError, UnknownName
-from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator
+from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator, Scorer
 
 VQ_TOKENS = "synthvlm_ui.backends.vq_token_generator:VqTokenGenerator"
 DIFFUSERS = "synthvlm_ui.backends.diffusers_generator:DiffusersGenerator"
@@ -73,6 +73,8 @@ WRITERS: dict[str, str] = {
     "transformers": f"any instruct model by Hub id or directory; by this name {DEFAULT_INSTRUCT_MODEL}, 3 GB",
     "openai": "any OpenAI-compatible server: SYNTHVLM_WRITER_URL and _MODEL, or openai:MODEL@URL",
 }
+# Scorers of other models by the word before the colon of their name: what opens them with what follows it.
+SCORERS: dict[str, str] = {"vqascore": "synthvlm_ui.backends.vqa_scorer:VqaScorer"}
 MINIATURE_WRITER = "synthvlm_ui.backends.miniature_writer:MiniatureWriter"
 TRANSFORMERS_WRITER = "synthvlm_ui.backends.transformers_writer:TransformersWriter"
 OPENAI_WRITER = "synthvlm_ui.backends.openai_writer:OpenAiWriter"
@@ -90,6 +92,30 @@ def list_backends() -> dict[str, list[dict[str, str]]]:
         "embedders": [{"name": e.name, "status": _embedder_status(e), "note": e.note} for e in EMBEDDERS.values()],
         "writers": [{"name": name, "status": _writer_status(name), "note": note} for name, note in WRITERS.items()],
     }
+
+
+def require_scorer(name: str) -> None:
+    """Makes sure that a scorer as ``vqascore:MODEL`` can be had. Raises: UnknownName, ModelUnavailable."""
+    kind, _, model = name.partition(":")
+    if kind not in SCORERS:
+        raise UnknownName.of("scorer", kind, list(SCORERS))
+    _require_package("transformers", "transformers")
+    if looks_like_hub_id(model):
+        if cached_snapshot(model, "config.json") is None:
+            probe_hub(model, "config.json")
+    elif not (Path(model).expanduser() / "config.json").is_file():
+        raise ModelUnavailable("no model directory (config.json)", where=model,
+                               fix="Give the directory of a model, or a Hub id.")
+
+
+def create_scorer(name: str, device: str = "auto") -> Scorer:
+    """Loads a scorer as ``vqascore:MODEL``. Raises: UnknownName, ModelUnavailable."""
+    require_scorer(name)
+    from synthvlm_ui.backends.device import choose_device
+
+    kind, _, model = name.partition(":")
+    source = model if looks_like_hub_id(model) else str(Path(model).expanduser())
+    return cast(Scorer, _open(SCORERS[kind])(source, device=choose_device(device)))
 
 
 def require_generator(name: str) -> None:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synthvlm_ui.backends import Budget, create_embedder, create_generator, create_text_embedder, create_writer
+from synthvlm_ui.backends import (
+    Budget,
+    create_embedder,
+    create_generator,
+    create_scorer,
+    create_text_embedder,
+    create_writer,
+)
 from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator, Scorer, TextEmbedder
 from synthvlm_ui.scoring import build_scorers
 
@@ -43,7 +50,8 @@ class Engines:
 
     def scorers(self, names: Sequence[str], clip_model: str) -> list[Scorer]:
         """The scorers of these names, CLIP ones on ``clip_model``. Raises: UnknownName, ModelUnavailable."""
-        return build_scorers(names, lambda: self.embedder(clip_model))
+        return build_scorers(names, lambda: self.embedder(clip_model),
+                             lambda name: create_scorer(name, device=self.device))
 
     def text_embedder(self, name: str) -> TextEmbedder:
         """Raises: UnknownName, ModelUnavailable, BadSetting, OutOfMemory."""

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from synthvlm_ui.backends import GeneratorFacts, list_generators, require_embedder, require_generator
+from synthvlm_ui.backends import GeneratorFacts, list_generators, require_embedder, require_generator, require_scorer
 from synthvlm_ui.captions import check_template
 from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS, MAX_CAPTION_CHARACTERS, MIN_FREE_BYTES
 from synthvlm_ui.errors import BadSetting, CaptionTooLong, EmptyInput, UnknownName
@@ -148,8 +148,11 @@ class GenerationDesk:
 
 def check_scorers(scorers: Sequence[str], clip_model: str) -> None:
     """Raises: UnknownName, ModelUnavailable, before anything is queued."""
-    if "clip" in parse_scorers(scorers):
-        require_embedder(clip_model)
+    for name in parse_scorers(scorers):
+        if name == "clip":
+            require_embedder(clip_model)
+        elif name.startswith("vqascore:"):
+            require_scorer(name)
 
 
 def _check_side(name: str, side: int | None, facts: GeneratorFacts) -> None:

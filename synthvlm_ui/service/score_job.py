@@ -13,6 +13,7 @@ from synthvlm_ui.errors import CorruptData
 from synthvlm_ui.jobs import JobContext
 from synthvlm_ui.pipeline import score_shard
 from synthvlm_ui.service.engines import Engines
+from synthvlm_ui.service.head_desk import PREFIX, HeadDesk
 from synthvlm_ui.store import Workspace
 
 
@@ -21,6 +22,8 @@ def run_score(context: JobContext, workspace: Workspace, engines: Engines) -> Ma
     read back is counted as failed and named in the log, and the rest goes on."""
     config = context.config
     scorers = engines.scorers(config["scorers"], config["clip_model"])
+    desk = HeadDesk(workspace)
+    heads = [desk.find(name.removeprefix(PREFIX)) for name in config["scorers"] if name.startswith(PREFIX)]
     shards = workspace.shards.names(config["dataset"])
     scored = failed = skipped = 0
     for number, shard in enumerate(shards):
@@ -29,6 +32,8 @@ def run_score(context: JobContext, workspace: Workspace, engines: Engines) -> Ma
         context.check_disk(workspace.root, 0)
         try:
             new, unreadable = score_shard(workspace, config["dataset"], shard, scorers, rescore=config["rescore"])
+            # After the images, whose embeddings may just have been written.
+            new = max(new, desk.score_shard(config["dataset"], shard, heads, rescore=config["rescore"]))
         except CorruptData as error:
             context.log(str(error))
             failed += 1

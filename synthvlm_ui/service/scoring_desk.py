@@ -15,6 +15,7 @@ from synthvlm_ui.errors import EmptyInput, UnknownName
 from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.devices import resolve_device
 from synthvlm_ui.service.generation_desk import check_scorers
+from synthvlm_ui.service.head_desk import PREFIX, HeadDesk
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.store import Workspace
@@ -34,6 +35,9 @@ class ScoringDesk:
         if not self._workspace.shards.names(dataset):
             raise EmptyInput(f"dataset {dataset!r} has no images to score", fix="Generate some first.")
         check_scorers(scorers, clip_model)
+        for name in scorers:
+            if name.startswith(PREFIX):
+                HeadDesk(self._workspace).find(name.removeprefix(PREFIX))
         config = {"dataset": dataset, "scorers": list(scorers), "clip_model": clip_model, "rescore": rescore}
         return self._jobs.submit("score", config, resolve_device(device))
 

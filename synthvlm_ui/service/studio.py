@@ -29,6 +29,7 @@ from synthvlm_ui.service.evaluation_desk import EvaluationDesk
 from synthvlm_ui.service.export_desk import ExportDesk
 from synthvlm_ui.service.finding_desk import FindingDesk
 from synthvlm_ui.service.generation_desk import GenerationDesk
+from synthvlm_ui.service.head_desk import HeadDesk
 from synthvlm_ui.service.insight_desk import InsightDesk
 from synthvlm_ui.service.items import Items
 from synthvlm_ui.service.job_desk import JobDesk
@@ -76,6 +77,7 @@ class Studio:
         self.diversity_maps = DiversityMapDesk(workspace, self.jobs)
         self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
         self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)
+        self.heads = HeadDesk(workspace)
         self.comparison = ComparisonDesk(workspace, self.jobs)
         self.preference = PreferenceDesk(workspace, self.comparison, self.jobs, actor)
 
