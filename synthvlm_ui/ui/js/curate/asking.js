@@ -7,6 +7,9 @@ const LIVE_MS = 110;
 const REST_MS = 280;
 const FAST = ["yield", "histograms", "page"];
 
+// Whether a hand still holds a line of a histogram.
+export const isHeld = () => document.querySelector(".s-dragging") !== null;
+
 // ``body()`` gives rule, find and page; ``live()`` and ``rest()`` name the parts wanted now.
 export class Asking {
   constructor({ body, extras, live, rest, receive, fail }) {
@@ -50,6 +53,9 @@ export class Asking {
 
   askRest() {
     clearTimeout(this.restTimer);
-    this.restTimer = setTimeout(() => this.slow.ask({ parts: [...new Set([...this.live(), ...this.rest()])] }), REST_MS);
+    this.restTimer = setTimeout(() => {
+      if (isHeld()) this.askRest();
+      else this.slow.ask({ parts: [...new Set([...this.live(), ...this.rest()])] });
+    }, REST_MS);
   }
 }

@@ -157,8 +157,8 @@ export class Detail {
   showRow({ root, list }, items, words) {
     root.hidden = items.length === 0;
     list.replaceChildren(...items.slice(0, 12).map((item) => el("button", { type: "button", class: "s-sibling", title: item.caption ?? "",
-      "aria-label": `Open ${item.caption ?? "this candidate"}${item.verdict ? `, ${VERDICTS[item.verdict][2]}` : ""}`, onclick: () => this.show(item.id) },
-      el("img", { src: thumb(item.id), alt: "", decoding: "async", class: Math.max(item.w ?? 0, item.h ?? 0) < 128 ? "s-pixels" : "" }),
+      onclick: () => this.show(item.id) },
+      el("img", { src: thumb(item.id), alt: item.caption ?? "a candidate", decoding: "async", class: Math.max(item.w ?? 0, item.h ?? 0) < 128 ? "s-pixels" : "" }),
       el("small", { text: `${VERDICTS[item.verdict]?.[1] ?? ""} ${item.clip_cosine === undefined ? "" : words(item)}`.trim() }))));
   }
 

@@ -32,7 +32,7 @@ export class Filter {
       placeholder: "clip_cosine >= 0.25 and not (ssim < 0.7)", "aria-describedby": this.problem.id,
       oninput: () => this.wait(), onkeydown: (event) => this.key(event), onblur: () => this.apply() });
     const examples = el("div", { class: "s-examples" }, EXAMPLES.map(([text, what]) => el("button", { type: "button", class: "s-chip",
-      "aria-label": `Use the example ${text}`, onclick: () => this.use(text) }, el("code", { text }), el("small", { text: what }))));
+      title: "Use this example", onclick: () => this.use(text) }, el("code", { text }), el("small", { text: what }))));
     this.root = el("div", { class: "s-field s-filter" }, el("label", { for: this.text.id, text: "Filter" }), this.text, this.problem,
       el("details", { class: "s-help" }, el("summary", { text: "How to write a filter" }),
         el("dl", { class: "s-facts" }, HELP.flatMap(([term, what]) => [el("dt", {}, el("code", { text: term })), el("dd", { text: what })])),

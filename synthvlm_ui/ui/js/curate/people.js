@@ -34,7 +34,7 @@ export class People {
   show(names) {
     this.seen = names;
     this.own.textContent = `you: ${actor()}`;
-    this.own.setAttribute("aria-label", `Your name is ${actor()}; change it`);
+    this.own.title = "Change your name";
     const others = names.filter((name) => name !== actor());
     this.others.textContent = others.length ? `also here: ${others.slice(0, 3).join(", ")}${others.length > 3 ? ` and ${others.length - 3} more` : ""}` : "";
   }

@@ -64,6 +64,6 @@ class Small {
     const score = column === "clip_cosine" ? clip(item.clip_cosine) : unit(item[column]);
     this.number.textContent = `${VERDICTS[item.verdict]?.[1] ?? ""} ${score}`.trim();
     this.root.title = item.caption;
-    this.root.setAttribute("aria-label", `Open: ${item.caption}, ${score}${item.verdict ? `, ${VERDICTS[item.verdict][2]}` : ""}`);
+    this.image.alt = item.caption;
   }
 }

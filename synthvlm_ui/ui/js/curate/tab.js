@@ -47,7 +47,7 @@ class Curate extends SynthElement {
     this.nothing = el("div", { class: "s-empty s-tall", hidden: true }, this.nothingText = el("p"), this.showAll = el("button", {
       type: "button", class: "s-button", text: "Show all candidates", onclick: () => this.page({ show: "all" }) }));
     this.side = el("details", { class: "s-side", open: window.innerWidth > 820 },
-      el("summary", { text: "Rule and thresholds" }), this.panel.root, this.statistics.root, this.judged.root);
+      el("summary", {}, el("h2", { text: "Rule and thresholds" })), this.panel.root, this.statistics.root, this.judged.root);
     this.body = el("div", { class: "s-curate" }, this.side,
       el("div", { class: "s-main" }, this.yield.counts, this.unscored, this.yield.datasets, this.strip.root,
         el("div", { class: "s-find-bar" }, this.find.root, this.views.root), this.tools.root, this.nothing, this.grid.root,
@@ -61,8 +61,9 @@ class Curate extends SynthElement {
       body: () => ({ rule: this.state.rule, find: this.state.find, name: this.name.value.trim(),
         page: { offset: this.state.offset, limit: this.state.limit, show: this.state.show, order: this.state.order } }),
       extras: () => ({ histograms: { columns: this.panel.shownColumns }, strip: this.strip.request }),
-      live: () => ["entropy", "datasets", ...(this.strip.wanted ? ["strip"] : [])],
-      rest: () => ["command", ...(this.judged.wanted ? ["judged"] : []), ...(this.statistics.wanted ? ["statistics"] : [])],
+      live: () => [...(this.yield.entropy.hidden ? [] : ["entropy"]), ...(this.yield.datasets.open ? ["datasets"] : []),
+        ...(this.strip.wanted ? ["strip"] : [])],
+      rest: () => ["command", "entropy", "datasets", ...(this.judged.wanted ? ["judged"] : []), ...(this.statistics.wanted ? ["statistics"] : [])],
       receive: (view, asked) => this.receive(view, asked), fail: (error, asked) => this.refused(error, asked) });
   }
 

@@ -20,6 +20,7 @@ export class Tile {
     this.mark = el("span", { class: "s-mark", "aria-hidden": "true", hidden: true });
     this.over = el("span", { class: "s-over", "aria-hidden": "true", hidden: true });
     this.rule = el("span", { class: "s-dropped", "aria-hidden": "true" });
+    this.words = el("span", { class: "s-unseen" });
     this.caption = el("div", { class: "s-tile-caption" });
     this.clip = el("span");
     this.ssim = el("span");
@@ -29,7 +30,7 @@ export class Tile {
     this.keep = button("keep", "check", "Keep");
     this.reject = button("reject", "cross", "Reject");
     this.picture = el("div", { class: "s-picture" }, this.image, this.mark, this.over, this.rule, this.rank);
-    this.root = el("div", { class: "s-tile", role: "gridcell", tabindex: "-1" }, this.picture, this.caption,
+    this.root = el("div", { class: "s-tile", role: "gridcell", tabindex: "-1" }, this.picture, this.words, this.caption,
       el("div", { class: "s-tile-foot" }, el("div", { class: "s-numbers" }, this.clip, this.ssim),
         el("div", { class: "s-acts" }, this.keep, this.reject)));
   }
@@ -64,8 +65,8 @@ export class Tile {
     write(this.ssim, scores[1]);
     this.keep.setAttribute("aria-pressed", String(item.verdict === 1));
     this.reject.setAttribute("aria-pressed", String(item.verdict === -1));
-    this.root.setAttribute("aria-label", [item.kept ? "Kept" : "Dropped", words, against ? "against the rule" : "", note,
-      item.caption, ...scores].filter(Boolean).join(", "));
+    write(this.words, [item.kept ? "Kept" : "Dropped", words, against ? "against the rule" : "", note === "dropped" ? "" : note]
+      .filter(Boolean).join(", "));
   }
 
   select(on) {

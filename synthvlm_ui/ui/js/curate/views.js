@@ -3,6 +3,7 @@
 import { attempt, get, post } from "../api.js";
 import { el, field, options } from "../dom.js";
 import { toast } from "../toast.js";
+import { isHeld } from "./asking.js";
 import { openedTab } from "../tabs.js";
 
 const WAIT_MS = 350;
@@ -71,6 +72,7 @@ export class Views {
   }
 
   async write() {
+    if (isHeld()) { this.note(false); return; }
     if (openedTab() !== "curate") return;
     const push = this.push;
     this.push = false;
