@@ -21,6 +21,8 @@ def entropy_by_cut(codes: Codes, scores: NDArray[Any], k: int, points: int = 60)
     """
     known = (codes >= 0) & np.isfinite(scores)
     values, clusters = np.asarray(scores)[known], codes[known]
+    if not len(values):
+        return []
     order = np.argsort(-values, kind="stable")
     values, clusters = values[order], clusters[order]
     wanted = np.unique(np.linspace(len(values), MIN_ROWS, points).round().astype(int))[::-1]

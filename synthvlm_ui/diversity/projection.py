@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from synthvlm_ui.diversity.rows import FloatRows
+from synthvlm_ui.diversity.threads import one_thread_each
 from synthvlm_ui.errors import BadSetting, ModelUnavailable
 
 # How many points each method can place in about a minute on two cores.
 MOST_POINTS = {"pca": 100_000, "umap": 50_000, "tsne": 5_000}
 METHODS = tuple(MOST_POINTS)
+_FEW = 1000
 
 
 def can_make(method: str) -> bool:
@@ -44,7 +47,9 @@ def project(rows: FloatRows, method: str, *, seed: int = 0) -> FloatRows:
 
         perplexity = min(30.0, (len(rows) - 1) / 3)
         start = (flat[:, :2] / max(float(flat[:, 0].std()), 1e-9) * 1e-4).astype(np.float32)
-        flat = TSNE(2, perplexity=perplexity, init=start, random_state=seed, method="barnes_hut").fit_transform(flat)
+        # A thousand short steps: on few points more threads than one only wait for each other.
+        with one_thread_each() if len(rows) < _FEW else nullcontext():
+            flat = TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(flat)
     elif method == "umap":
         # By name, since it is an extra that nothing else needs.
         umap: Any = importlib.import_module("umap")

@@ -18,7 +18,8 @@ MAX_THREADS = 8
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
+    """BLAS and OpenMP use one thread within."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
@@ -33,5 +34,5 @@ def cores() -> int:
 
 def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """The results in the order of the items, each as soon as it and those before it are there."""
-    with _one_thread_each(), ThreadPoolExecutor(cores()) as pool:
+    with one_thread_each(), ThreadPoolExecutor(cores()) as pool:
         yield from pool.map(work, items)
