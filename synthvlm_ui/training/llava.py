@@ -40,7 +40,7 @@ class ResumableTrainer(Trainer):
     projector_rate: float | None = None
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        target = self.model if model is None else model
+        target: Any = self.model if model is None else model
         if hasattr(target, "peft_config"):  # adapters have names of their own, which do come back
             super()._load_from_checkpoint(resume_from_checkpoint, model)
             return
@@ -50,8 +50,9 @@ class ResumableTrainer(Trainer):
     def create_optimizer(self, *arguments: Any, **options: Any) -> Any:
         """Two learning rates where the projector has its own."""
         if self.projector_rate is not None and self.optimizer is None:
-            trained = [(name, value) for name, value in self.model.named_parameters() if value.requires_grad]
-            groups = [{"params": [p for n, p in trained if PROJECTOR not in n]},
+            model: Any = self.model
+            trained = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
+            groups: list[dict[str, Any]] = [{"params": [p for n, p in trained if PROJECTOR not in n]},
                       {"params": [p for n, p in trained if PROJECTOR in n], "lr": self.projector_rate}]
             self.optimizer = torch.optim.AdamW(groups, lr=self.args.learning_rate, weight_decay=self.args.weight_decay)
         return super().create_optimizer(*arguments, **options)
@@ -103,10 +104,11 @@ def train_llava(recipe: str, preset: Preset, conversations: Conversations, watch
     trainer.projector_rate = PROJECTOR_RATE if recipe == "llava-lora" else None
     checkpoint = latest_checkpoint(out / "run")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trained: Any = trainer.model
     if not reporting.stopped:
-        trainer._save_checkpoint(trainer.model, trial=None)
+        trainer._save_checkpoint(trained, trial=None)
     if trainer.is_world_process_zero():
-        _export(trainer.model, processor, out, merge=recipe == "llava-lora" and not reporting.stopped)
+        _export(trained, processor, out, merge=recipe == "llava-lora" and not reporting.stopped)
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row][-LAST_LOSSES:]
     return Outcome(trainer.state.global_step, float(np.mean(losses)) if losses else math.nan, not reporting.stopped)
 

@@ -53,16 +53,18 @@ def _composed(language: Path, vision: Path, dtype: torch.dtype) -> tuple[Any, An
         LlavaProcessor,
     )
 
-    tower = CLIPVisionModel.from_pretrained(vision, dtype=dtype, local_files_only=True, use_safetensors=True)
-    network = AutoModelForCausalLM.from_pretrained(language, dtype=dtype, local_files_only=True, use_safetensors=True)
-    tokenizer = AutoTokenizer.from_pretrained(language, local_files_only=True)
+    tower: Any = CLIPVisionModel.from_pretrained(vision, dtype=dtype, local_files_only=True, use_safetensors=True)
+    network: Any = AutoModelForCausalLM.from_pretrained(
+        language, dtype=dtype, local_files_only=True, use_safetensors=True)
+    tokenizer: Any = AutoTokenizer.from_pretrained(language, local_files_only=True)
     tokenizer.add_tokens([IMAGE], special_tokens=True)
     seen = (tower.config.image_size // tower.config.patch_size) ** 2
-    config = LlavaConfig(
+    config: Any = LlavaConfig(
         vision_config=tower.config, text_config=network.config, image_seq_length=seen,
         image_token_index=tokenizer.convert_tokens_to_ids(IMAGE), tie_word_embeddings=False)
     config.text_config.tie_word_embeddings = False
-    model = LlavaForConditionalGeneration(config).to(dtype)
+    model: Any = LlavaForConditionalGeneration(config)
+    model = model.to(dtype)
     model.model.vision_tower.load_state_dict(tower.state_dict())
     model.model.language_model.load_state_dict(network.base_model.state_dict())
     model.lm_head.weight.data.copy_(network.get_output_embeddings().weight.data)

@@ -62,6 +62,7 @@ def test_a_resumed_run_has_the_losses_of_an_unbroken_one(tokenizer: Path, tmp_pa
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_finished_generator(tokenizer: Path, tmp_path: Path) -> None:
     train(request(tmp_path / "a", tokenizer, steps=30), Watching())
     again = Watching()

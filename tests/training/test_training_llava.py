@@ -54,6 +54,7 @@ def test_stage_1_trains_the_projector_and_nothing_else(llava: Path, tmp_path: Pa
     assert watching.losses[12] < watching.losses[1]
 
 
+@pytest.mark.slow
 def test_stage_2_goes_on_from_stage_1_and_trains_the_language_model_too(llava: Path, tmp_path: Path) -> None:
     run(llava, tmp_path / "one", steps=1)
     run(tmp_path / "one", tmp_path / "two", recipe="llava-stage2", steps=2)
@@ -84,6 +85,7 @@ def test_a_checkpoint_of_transformers_comes_back_through_the_trainer(llava: Path
     assert all(torch.equal(value, trained[name]) for name, value in fresh.state_dict().items())
 
 
+@pytest.mark.slow
 def test_lora_trains_adapters_and_projector_resumes_and_leaves_a_whole_model(llava: Path, tmp_path: Path) -> None:
     whole, first, second = Watching(), Watching(stop_after=1), Watching()
     wanted = {"recipe": "llava-lora", "steps": 3}

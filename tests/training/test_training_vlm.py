@@ -77,6 +77,7 @@ def test_a_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path: Path) -> None
     assert {**first.losses, **second.losses} == whole.losses
 
 
+@pytest.mark.slow
 def test_fine_tuning_goes_on_with_dropout(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="no VLM to fine-tune"):
         train(request(tmp_path / "b", configuration="finetune"), Watching())

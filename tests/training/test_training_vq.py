@@ -138,6 +138,7 @@ def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path, monkeypa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_larger_decoder_keeps_the_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = sizes.TOKENIZERS["tiny"]
     monkeypatch.setitem(sizes.TOKENIZERS, "paper-decoder", replace(tiny, decoder_base=24, decoder_blocks=2))
