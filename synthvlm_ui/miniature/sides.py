@@ -58,6 +58,19 @@ def patch_answers(scenes: Sequence[Scene], placements: Sequence[Placement]) -> T
     return answers.flatten(1)
 
 
+def cell_answers(placements: Sequence[Placement]) -> Tensor:
+    """Noun and paint of every 8-pixel cell of any scenes, (N, 64, 2) int64; 0 on the ground, paint 1: natural."""
+    grid = SIDE // GRID
+    answers = torch.zeros(len(placements), grid, grid, 2, dtype=torch.long)
+    for row, placement in enumerate(placements):
+        for box in placement.boxes:
+            x, y, span = box.x // GRID, box.y // GRID, box.side // GRID
+            paint = 1 if box.thing.colour is None else 2 + words.COLOURS.index(box.thing.colour)
+            name = torch.tensor([1 + words.NOUNS.index(box.thing.noun), paint])
+            answers[row, y : y + span, x : x + span] = name
+    return answers.flatten(1, 2)
+
+
 class SideHeads(nn.Module):
     """Linear answers from embeddings.
 

@@ -77,12 +77,16 @@ class TokenVlm(nn.Module):
 
     def resample(self, tokens: Tensor) -> Tensor:
         """Picture tokens (N, tokens) -> what the language model attends to, (N, 1, latents, width)."""
+        latents: Tensor = self.decoder.model.perceiver_resampler(self.cells(tokens))
+        return latents.unsqueeze(1)
+
+    def cells(self, tokens: Tensor) -> Tensor:
+        """What the resampler reads of picture tokens (N, tokens): (N, positions, width)."""
         side, fold = self.config.side, self.config.fold
         soft = self.codebook[tokens].reshape(-1, side, fold, side, fold, self.config.code_width)
         cells = self.project(soft.transpose(2, 3).flatten(3)).flatten(1, 2) + self.position
-        mixed = self.mixing(cells.unflatten(1, (side, side))).flatten(1, 2)
-        latents: Tensor = self.decoder.model.perceiver_resampler(mixed)
-        return latents.unsqueeze(1)
+        mixed: Tensor = self.mixing(cells.unflatten(1, (side, side))).flatten(1, 2)
+        return mixed
 
     @torch.no_grad()
     def caption(self, tokens: Tensor) -> list[str]:

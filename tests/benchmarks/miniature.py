@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
     shipped = measure.Judge(assets / "clip")
     judge = shipped if arguments.judge == "shipped" else measure.Judge(second_judge(arguments.judge_steps))
     generator, tokenizer = VqTokenGenerator(assets), load_tokenizer(assets / "vq")
-    language = load_language_model(assets / "lm")
+    language, vlm = load_language_model(assets / "lm"), assets / "vlm"
     pictures = measure.generate(generator, captions, steps=arguments.steps)
     return {
         "schema_version": 1,
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         "vq": measure.reconstruction(tokenizer, rows, judge),
         "generator": measure.recall_at_1(judge, pictures, captions),
         "generator_s_per_image": measure.seconds_per_image(generator, steps=arguments.steps),
-        "vlm": measure.captioning(load_vlm(assets / "vlm", language), tokenizer, rows),
+        "vlm": measure.captioning(load_vlm(vlm, language), tokenizer, rows) if vlm.exists() else None,
         "lm_grammar_share": measure.grammar_share(language, arguments.captions),
         "threads": torch.get_num_threads(),
     }

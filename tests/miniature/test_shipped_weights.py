@@ -12,6 +12,7 @@ from synthvlm_ui.backends.vq_token_generator import VqTokenGenerator
 from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.miniature import measure, words
+from synthvlm_ui.miniature.corpora import Row
 from synthvlm_ui.protocols import ImageGenerator, TokenGenerator
 from synthvlm_ui.records import GenerationRequest
 
@@ -86,8 +87,14 @@ def test_a_request_that_cannot_be_drawn_does_not_cost_its_neighbours(generator: 
         generator.check(request(num_inference_steps=0))
 
 
-def test_the_shipped_clip_tells_the_right_caption() -> None:
-    rows = measure.distinct_rows(32)
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return measure.distinct_rows(48)
+
+
+def test_the_shipped_clip_tells_the_right_caption_and_what_changed_in_it(rows: list[Row]) -> None:
     judge = measure.Judge(MINIATURE / "clip")
     recall = measure.recall_at_1(judge, measure.pixels_of(rows), [row.caption for row in rows])
-    assert recall["i2t"] > 0.7
+    assert recall["i2t"] > 0.8
+    shares = measure.hard_negatives(judge, rows)
+    assert min(shares.values()) > 0.7, shares
