@@ -58,22 +58,6 @@ def test_the_grid_is_stable_when_the_window_changes(page: Any) -> None:
         assert page.locator(".s-grid [role=row]").count() == -(-len(first) // columns)
 
 
-def test_pictures_of_a_page_left_behind_stop_loading(page: Any) -> None:
-    stopped: list[str] = []
-    page.on("requestfailed", lambda request: stopped.append(request.url) if "/thumb/" in request.url else None)
-    page.get_by_label("Per page").select_option("200")
-    page.evaluate("""async () => {
-        const slider = document.querySelector('.s-pager .s-slider');
-        for (let turn = 0; turn < 8; turn += 1) {
-            slider.value = turn % 2;
-            slider.dispatchEvent(new Event('input', {bubbles: true}));
-            await new Promise((done) => setTimeout(done, 60));
-        }
-    }""")
-    until(page, lambda: page.evaluate("document.querySelector('.s-tile img').naturalWidth") == 192)
-    assert stopped, "what nobody looks at any more is not fetched"
-
-
 def test_the_opened_candidate_shows_its_kin(page: Any) -> None:
     page.get_by_label("Show", exact=True).select_option("all")
     page.get_by_role("searchbox", name="Search").fill("number 3")

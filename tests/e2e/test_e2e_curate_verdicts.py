@@ -165,11 +165,12 @@ def test_two_people_see_each_other_within_two_seconds(page: Any, app: ServedApp,
     own_order = ids(other)
     page.locator(".s-tile").nth(3).focus()
     page.keyboard.press("k")
-    page.wait_for_timeout(50)
+    until(page, lambda: by_hand(page).startswith("✓ 1"))
     other.wait_for_function("document.querySelectorAll('.s-count b')[2].textContent.startsWith('✓ 1')", timeout=2000)
     assert ids(other) == own_order, "each keeps their own view"
     other.locator(".s-tile").first.focus()
     other.keyboard.press("r")
+    until(other, lambda: by_hand(other).endswith("✗ 1"))
     page.wait_for_function("document.querySelectorAll('.s-count b')[2].textContent.endsWith('✗ 1')", timeout=2000)
     until(page, lambda: "Åsa" in page.locator(".s-others").inner_text())
     actors = [event["actor"] for event in app.ask("events?limit=2")["events"]]
