@@ -89,7 +89,7 @@ def _load(directory: Path, device: str) -> tuple[Any, Any]:
 
     try:
         processor = AutoProcessor.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
-        network = AutoModelForImageTextToText.from_pretrained(
+        network: Any = AutoModelForImageTextToText.from_pretrained(
             directory, local_files_only=True, trust_remote_code=False, use_safetensors=True,
             dtype=pipeline_dtype(device))
     except Exception as error:  # a directory can be wrong in as many ways as there are models

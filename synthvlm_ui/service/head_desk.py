@@ -88,7 +88,7 @@ class HeadDesk:
         return scored
 
     def _embeddings(self, dataset: str, shard: str, keys: Sequence[str],
-                    head: EmbeddingHead) -> tuple[list[str], NDArray[np.float16]] | None:
+                    head: EmbeddingHead) -> tuple[Sequence[str], NDArray[np.float16]] | None:
         """The embeddings a head was made for: those of its own CLIP key, or else of any with its dimension."""
         wanted = head.metadata.get("clip_key")
         for key in [key for key in keys if key == wanted or (wanted is None and key.startswith("clip-"))]:
