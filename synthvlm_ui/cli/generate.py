@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from synthvlm_ui.cli.following import counts, follow
-from synthvlm_ui.cli.output import Output, duration
+from synthvlm_ui.cli.output import Output, duration, table
 from synthvlm_ui.cli.parser import Commands, Parser, at_least, number, scorers
 from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS
+from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.records import GenerationSettings
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def add_to(commands: Commands) -> None:
                         help="which captions of a curated dataset to draw (default: kept)")
     parser.add_argument("--worker", metavar="I/N",
                         help="do only the I-th of N equal shares, counted from 1, as in a Slurm array")
+    parser.add_argument("--matrix", action="append", metavar="NAME=VALUES",
+                        help="draw --prompt over the values of one setting, or of two when given twice: "
+                             "guidance_scale=1,3 seed=1,2 num_inference_steps=4,8 generator=A,B words=red|blue")
     parser.add_argument("--executor", choices=("local",), default="local", help="where to run (default: local)")
     parser.add_argument("--detach", action="store_true", help="print the job's id and do not wait for it")
 
@@ -67,6 +71,9 @@ def settings_of(options: argparse.Namespace) -> GenerationSettings:
 
 def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> None:
     settings = settings_of(options)
+    if options.matrix:
+        _matrix(options, settings, studio, output)
+        return
     chosen = {"dataset": options.dataset, "prompt": options.prompt, "limit": options.limit,
               "captions": options.captions}
     estimate = studio.generation.estimate(settings, **chosen)
@@ -82,6 +89,30 @@ def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> No
         f"generated {outcome['generated']} images, {outcome['failed']} failed, {outcome['skipped']} were there already "
         f"(job {job_id})"
     ])
+
+
+def _matrix(options: argparse.Namespace, settings: GenerationSettings, studio: Studio, output: Output) -> None:
+    from synthvlm_ui.service import parse_axis
+
+    if options.prompt is None:
+        raise BadSetting("a matrix is drawn of one prompt", where="--matrix", fix="Give --prompt instead of --dataset.")
+    axes = [parse_axis(text) for text in options.matrix]
+    cells = studio.matrix.start(settings, options.prompt, axes, scorers=options.scorers, clip_model=options.clip_model)
+    if not options.detach:
+        for cell in cells:
+            follow(studio, cell["job_id"], output)
+        cells = studio.matrix.show(cells)
+    rows = [["", *axes[0].values]]
+    for y in axes[1].values if len(axes) == 2 else ("",):
+        rows.append([y, *(_of_cell(cell) for cell in cells if cell["y"] == y)])
+    output.result({"axes": [axis.name for axis in axes], "cells": cells}, table(rows))
+
+
+def _of_cell(cell: Mapping[str, Any]) -> str:
+    images = cell.get("images")
+    if images is None:
+        return str(cell["job_id"])
+    return " ".join(f"{image['candidate_id']} ({image['clip_cosine']:.3f})" for image in images) or str(cell["state"])
 
 
 def _say_what_it_takes(estimate: Mapping[str, Any], output: Output) -> None:

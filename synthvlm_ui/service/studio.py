@@ -33,6 +33,7 @@ from synthvlm_ui.service.head_desk import HeadDesk
 from synthvlm_ui.service.insight_desk import InsightDesk
 from synthvlm_ui.service.items import Items
 from synthvlm_ui.service.job_desk import JobDesk
+from synthvlm_ui.service.matrix_desk import MatrixDesk
 from synthvlm_ui.service.neighbours import Neighbours
 from synthvlm_ui.service.preference_desk import PreferenceDesk
 from synthvlm_ui.service.query import QueryDesk
@@ -59,6 +60,7 @@ class Studio:
         self.captions = CaptionDesk(workspace, self._candidates_per_caption)
         self.writing = WritingDesk(workspace, self.jobs)
         self.generation = GenerationDesk(workspace, self.captions, self.jobs)
+        self.matrix = MatrixDesk(workspace, self.generation, self.jobs)
         self.scoring = ScoringDesk(workspace, self.jobs)
         self.real_images = RealImageDesk(workspace, self.captions, self.jobs)
         views, neighbours = Views(workspace), Neighbours(workspace)

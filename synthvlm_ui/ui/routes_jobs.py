@@ -14,6 +14,7 @@ from starlette.routing import Route
 from synthvlm_ui.config import DEFAULT_GENERATOR
 from synthvlm_ui.errors import BadSetting, UnknownName
 from synthvlm_ui.records import GenerationSettings
+from synthvlm_ui.service import parse_axis
 from synthvlm_ui.ui.api import Api, Json, candidate_id, number, text
 
 JOB_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
@@ -46,6 +47,8 @@ def job_routes(api: Api) -> list[Route]:
         api.post("/estimate", lambda body: _estimate(api, body), changes=False),
         api.post("/prompts", lambda body: api.studio.generation.preview_prompts(generation_settings(body),
                                                                                 **_source(body)), changes=False),
+        api.post("/matrix", lambda body: {"cells": _start_matrix(api, body)}, changes=True),
+        api.post("/matrix/cells", lambda body: {"cells": studio.matrix.show(_cells(body))}, changes=False),
         api.post("/generate", lambda body: {"job_id": _start(api, body)}, changes=True),
         api.post("/score", lambda body: {"job_id": studio.scoring.start(text(body, "dataset"))}, changes=True),
         api.post("/demo", lambda _body: {"job_id": studio.generation.start_demo()}, changes=True),
@@ -105,6 +108,22 @@ def _estimate(api: Api, body: Json) -> Json:
 
 def _start(api: Api, body: Json) -> str:
     return api.studio.generation.start(generation_settings(body), **_source(body))
+
+
+def _start_matrix(api: Api, body: Json) -> list[Json]:
+    axes = body.get("axes")
+    if not isinstance(axes, list) or not all(isinstance(axis, str) for axis in axes):
+        raise BadSetting("the axes of the matrix are missing", where="axes", fix="Choose one or two.")
+    settings = generation_settings(body)
+    return api.studio.matrix.start(settings, text(body, "prompt"), [parse_axis(axis) for axis in axes])
+
+
+def _cells(body: Json) -> list[Json]:
+    cells = body.get("cells")
+    if not isinstance(cells, list) or len(cells) > 64 or not all(isinstance(cell, dict) for cell in cells):
+        raise BadSetting("these are no cells of a matrix", where="cells")
+    return [{"x": str(cell.get("x", "")), "y": str(cell.get("y", "")), "job_id": job_id({"job": cell.get("job_id")})}
+            for cell in cells]
 
 
 def _live_image(api: Api, values: Mapping[str, str]) -> tuple[bytes, str]:

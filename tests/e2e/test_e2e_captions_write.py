@@ -92,3 +92,23 @@ def test_it_fits_a_phone(app: ServedApp, visit: Any, dark: bool) -> None:
     form.get_by_text("of 48 classes are drawn").wait_for()
     assert no_sideways_scrolling(page)
     snap(page, f"captions-write-phone-{'dark' if dark else 'light'}")
+
+
+def test_a_prompt_with_choices_and_a_matrix_of_it(app: ServedApp, visit: Any) -> None:
+    page = visit(app).open("Generate")
+    page.get_by_label("Prompt", exact=True).fill("a {red|blue} cat")
+    resolved = page.get_by_role("list", name="Resolved prompts")
+    resolved.get_by_text("a blue cat").wait_for()
+    assert sorted(resolved.get_by_role("listitem").all_inner_texts()) == ["a blue cat", "a red cat"]
+    page.get_by_label("Prompt", exact=True).fill("a red cat")
+    page.get_by_label("Steps", exact=True).fill("2")
+    page.get_by_text("Prompt matrix").click()
+    matrix = page.locator("synth-matrix")
+    matrix.get_by_label("Values along").fill("red|blue")
+    matrix.get_by_label("Values down").fill("1, 2")
+    matrix.get_by_role("button", name="Draw the matrix").click()
+    matrix.get_by_text("All cells are drawn.").wait_for(timeout=WORK_LIMIT_MS)
+    assert matrix.locator("img").count() == 4
+    assert matrix.get_by_role("columnheader").all_inner_texts() == ["red", "blue"]
+    matrix.scroll_into_view_if_needed()
+    snap(page, "matrix")

@@ -5,6 +5,7 @@ import { el, field, options, uniqueId } from "./dom.js";
 import { SynthElement } from "./element.js";
 import { SCALES, bytes, chooseScale, duration, plural, scaleName } from "./format.js";
 import "./live.js";
+import "./matrix.js";
 import { PromptBox } from "./prompt.js";
 import { openTab } from "./tabs.js";
 import { announce } from "./toast.js";
@@ -40,7 +41,8 @@ class Generate extends SynthElement {
     this.lookButton = el("button", { type: "button", class: "s-button", text: "Look at them in Curate", hidden: true,
       onclick: () => this.look() });
     const form = el("form", { class: "s-card s-form", onsubmit: (event) => this.submit(event) },
-      this.sources, this.settings, this.estimate, el("div", { class: "s-row" }, this.start), this.command);
+      this.sources, this.settings, this.estimate, el("div", { class: "s-row" }, this.start), this.command,
+      this.matrix = el("synth-matrix"));
     const scales = el("select", { onchange: () => chooseScale(scales.value) });
     options(scales, Object.entries(SCALES).map(([key, one]) => [key, one.name]), scaleName());
     this.idle = el("div", { class: "s-empty s-tall" }, el("p", { text: "Images appear here one by one, each with its "
@@ -147,6 +149,7 @@ class Generate extends SynthElement {
       label.firstChild.checked = value === source;
     }
     this.prompt.root.hidden = source !== "prompt";
+    this.matrix.hidden = source !== "prompt";
     this.fromDataset.hidden = source !== "dataset";
     this.changed();
   }
