@@ -57,7 +57,7 @@ def _settings(api: Api, body: Mapping[str, Any]) -> tuple[WritingSettings, str]:
     temperature = body.get("temperature")
     if temperature not in (None, ""):
         try:
-            chosen["temperature"] = float(temperature)  # type: ignore[arg-type]
+            chosen["temperature"] = float(temperature)
         except (TypeError, ValueError):
             raise BadSetting(f"temperature {temperature!r} is not a number", where="temperature") from None
     return WritingSettings(**chosen), typed

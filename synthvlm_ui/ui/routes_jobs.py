@@ -6,7 +6,7 @@ Knows the studio's actions and the shape of a request; decides nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from starlette.routing import Route
@@ -114,7 +114,8 @@ def _start_matrix(api: Api, body: Json) -> list[Json]:
     axes = body.get("axes")
     if not isinstance(axes, list) or not all(isinstance(axis, str) for axis in axes):
         raise BadSetting("the axes of the matrix are missing", where="axes", fix="Choose one or two.")
-    settings = generation_settings(body)
+    # One image a cell: the form's number is for the run that it starts itself.
+    settings = replace(generation_settings(body), images_per_caption=1)
     return api.studio.matrix.start(settings, text(body, "prompt"), [parse_axis(axis) for axis in axes])
 
 

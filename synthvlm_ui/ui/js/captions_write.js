@@ -25,7 +25,7 @@ class Write extends SynthElement {
     this.standing = el("p", { class: "s-hint", role: "status" });
     this.report = el("synth-import-report");
     this.running = el("div", { hidden: true }, this.bar, this.standing);
-    const more = el("details", {}, el("summary", { text: "Prompt, checks and budget" }), el("div", { class: "s-stack" },
+    const more = el("details", {}, el("summary", { text: "Prompt, checks and budget" }), el("div", { class: "s-form" },
       field("Prompt", this.writing_prompt, this.promptHint), el("div", { class: "s-trio" },
         field("Words", this.words), field("Requests at most", this.max_requests), field("Tokens at most", this.max_tokens))));
     this.more = more;

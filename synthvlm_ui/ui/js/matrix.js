@@ -18,7 +18,7 @@ class Matrix extends SynthElement {
     this.table = el("div", { class: "s-scroll", role: "region", "aria-label": "Matrix", tabindex: "0" });
     this.note = el("p", { class: "s-hint", role: "status" });
     this.draw = el("button", { type: "button", class: "s-button", text: "Draw the matrix", onclick: () => this.start() });
-    this.append(el("details", {}, el("summary", { text: "Prompt matrix" }), el("div", { class: "s-stack" },
+    this.append(el("details", {}, el("summary", { text: "Prompt matrix" }), el("div", { class: "s-form" },
       el("p", { class: "s-hint", text: "The prompt above, one image a cell. Of words the first stands in the prompt and the "
         + "others take its place." }),
       ...this.axes.map((axis) => el("div", { class: "s-pair" }, axis.nameField, axis.valuesField)),
