@@ -38,7 +38,7 @@ def add_rule_options(parser: Parser) -> None:
     add("--drop-duplicates", action="store_true", default=None, help="the same as --near-duplicates phash")
     add("--near-duplicates", choices=("phash", "embedding", "both"),
         help="of pictures that look alike by hash or embedding keep only the best")
-    add("--duplicate-bits", type=at_least(0), metavar="B", help="bits in which alike hashes differ (default: 4)")
+    add("--duplicate-bits", type=at_least(0), metavar="B", help="bits in which alike hashes differ (default: 6)")
     add("--duplicate-cosine", type=number, metavar="X", help="cosine from which embeddings are alike (default: 0.95)")
     add("--guards", choices=("on", "off"), help="drop blank and blurred images (default: on)")
     add("--random", action="store_true", default=None, help="keep at random instead of the best: the control group")

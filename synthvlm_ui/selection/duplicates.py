@@ -18,7 +18,9 @@ from synthvlm_ui.selection.ranking import best_first
 _Keys = NDArray[np.uint64]
 _Rows = NDArray[np.int64]
 
-DUPLICATE_RADIUS_BITS = 4
+# Copies that were recompressed, rescaled, brightened or noised differ in 0 to 2 bits, those with 2 % cut off at each
+# side in up to 6, other pictures in 16 and more (tests/benchmarks/curate.py).
+DUPLICATE_RADIUS_BITS = 6
 _PAIRS_AT_ONCE = 1 << 20
 
 
