@@ -9,11 +9,13 @@ import sys
 from collections.abc import Sequence
 
 from synthvlm_ui.errors import SynthVLMError
+from synthvlm_ui.ui.memory import return_what_is_free
 from synthvlm_ui.ui.options import settings_from
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Serves the app; returns the exit code (0 after an interrupt)."""
+    return_what_is_free()
     try:
         settings = settings_from(arguments)
         from synthvlm_ui.service import Studio
