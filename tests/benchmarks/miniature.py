@@ -68,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--assets", type=Path, default=MINIATURE)
     parser.add_argument("--judge", choices=("shipped", "second"), default="shipped")
-    parser.add_argument("--judge-steps", type=int, default=500)
+    parser.add_argument("--judge-steps", type=int, default=320)
     parser.add_argument("--count", type=int, default=512, help="held-out scenes")
     parser.add_argument("--steps", type=int, default=8, help="sampler steps")
     parser.add_argument("--captions", type=int, default=500, help="captions sampled from the language model")
