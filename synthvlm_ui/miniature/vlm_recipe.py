@@ -23,6 +23,7 @@ from synthvlm_ui.miniature.corpora import WORLD_REAL, Corpus
 from synthvlm_ui.miniature.generator_recipe import TokenizedCorpus
 from synthvlm_ui.miniature.lm_recipe import LENGTH
 from synthvlm_ui.miniature.optimiser import SplitOptimiser, warm_then_cool
+from synthvlm_ui.miniature.precision import fast_products
 from synthvlm_ui.miniature.sides import cell_answers
 from synthvlm_ui.models import storage
 from synthvlm_ui.models.language import load_language_model
@@ -30,7 +31,7 @@ from synthvlm_ui.models.sizes import VLMS
 from synthvlm_ui.models.vlm import TokenVlm, VlmConfig, save_vlm
 
 CELL_CLASSES = (1 + len(words.NOUNS), 2 + len(words.COLOURS))  # noun and paint; 0 is the ground
-HIDDEN = ("cross_attn", "perceiver_resampler.blocks", "mlp.", "mixing.", "project.")
+HIDDEN = ("cross_attn", "perceiver_resampler.blocks", "mlp.")
 
 
 class VlmRecipe:
@@ -41,15 +42,17 @@ class VlmRecipe:
         seed: of weights and of every batch.
         steps: optimiser updates; the first `look_share` of them train only the part that looks.
         batch: pictures per step.
+        rows: the first rows of the corpus; drawing and tokenising one costs as much as a third of training on it.
     """
 
     name = "vlm"
 
     def __init__(
-        self, assets: Path, seed: int = 0, steps: int = 900, batch: int = 48, device: str = "cpu",
-        corpus: Corpus = WORLD_REAL, config: VlmConfig | None = None, look_share: float = 0.4,
+        self, assets: Path, seed: int = 0, steps: int = 2000, batch: int = 48, device: str = "cpu",
+        corpus: Corpus = WORLD_REAL, config: VlmConfig | None = None, look_share: float = 0.3, rows: int = 24_000,
     ) -> None:  # fmt: skip
         self.seed, self.steps, self.batch, self.device = seed, steps, batch, device
+        self.rows = min(rows, corpus.size)
         torchvision_ops.ensure_importable()
         language = load_language_model(assets / "lm", device)
         tokenizer = storage.load_tokenizer(assets / "vq").to(device)
@@ -69,16 +72,17 @@ class VlmRecipe:
 
     def step(self, step: int) -> float:
         """Train on the pictures of this step number; returns nats per word, at first the loss of looking."""
-        indices = np.random.default_rng([self.seed, 16, step]).integers(0, self.corpus.size, self.batch)
+        indices = np.random.default_rng([self.seed, 16, step]).integers(0, self.rows, self.batch)
         pictures = self.tokens.rows(indices)[0].to(self.device)
         captions = [self.corpus.row(int(i)).caption for i in indices]
         ids = torch.tensor(tokens.encode(captions, LENGTH))
         ids = ids[:, : int((ids != tokens.PAD).sum(1).max())].to(self.device)
-        if step < self.look_steps:
-            loss = self._look_loss(pictures, ids, indices)
-        else:
-            logits = self.model(ids[:, :-1], ids[:, :-1] != tokens.PAD, pictures)
-            loss = functional.cross_entropy(logits.transpose(1, 2), ids[:, 1:], ignore_index=tokens.PAD)
+        with fast_products(self.device):
+            if step < self.look_steps:
+                loss = self._look_loss(pictures, ids, indices)
+            else:
+                logits = self.model(ids[:, :-1], ids[:, :-1] != tokens.PAD, pictures)
+                loss = functional.cross_entropy(logits.transpose(1, 2), ids[:, 1:], ignore_index=tokens.PAD)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.heads.parameters()], 1.0)
         self.optimiser.step(warm_then_cool(step, self.steps, 50, 0.4))

@@ -43,7 +43,7 @@ GENERATORS: dict[str, GeneratorConfig] = {
 
 VLMS: dict[str, VlmConfig] = {
     "tiny": VlmConfig(tokens=64, codes=256, code_width=32, width=32, latents=8, depth=1, heads=2, head_width=16),
-    "miniature": VlmConfig(fold=2, mixing=4),
+    "miniature": VlmConfig(fold=2, mixing=2),
     # A.1.4 and 4.1.2: 6 layers, 16 heads, 1024 wide, 64 latents, cross-attention before every layer of the language
     # model. Its MLP has ReLU (that of the Idefics classes) where the paper has GELU.
     "paper": VlmConfig(

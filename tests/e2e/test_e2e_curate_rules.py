@@ -160,9 +160,9 @@ def test_real_images_are_overlaid_and_scores_are_compared(page: Any) -> None:
 def test_the_seldom_rules_reach_the_command(page: Any) -> None:
     everything = kept(page)
     page.get_by_text("More rules").click()
-    page.get_by_label("Best of each caption").fill("1")
+    page.get_by_label("Best per caption").check()
     until(page, lambda: kept(page) <= ROWS // 4)
-    page.get_by_label("Best of each caption").fill("")
+    page.get_by_label("Best per caption").uncheck()
     page.get_by_label("Skip the top").fill("7")
     until(page, lambda: kept(page) == everything - 7 and "--skip-top 7" in command(page))
     page.get_by_label("Skip the top").fill("")

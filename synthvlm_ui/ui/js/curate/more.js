@@ -1,5 +1,4 @@
-// The seldom wanted parts of a rule: best of k per caption, a cap per cluster, skipping the very top, near-duplicates, and a
-// random baseline.
+// The seldom wanted parts of a rule: a cap per cluster, skipping the very top, near-duplicates, and a random baseline.
 
 import { el, field, options } from "../dom.js";
 
@@ -19,11 +18,6 @@ export class MoreRules {
       this[key] = input;
       return field(label, input);
     };
-    this.best = el("input", { type: "number", min: 1, step: 1, placeholder: "all", oninput: () => {
-      const value = Number(this.best.value);
-      if (this.best.value === "") this.onchange({ best_per_caption: null });
-      else if (Number.isInteger(value) && value >= 1) this.onchange({ best_per_caption: value === 1 ? true : value });
-    } });
     this.duplicates = el("select", { onchange: () => this.onchange({ near_duplicates: this.duplicates.value || null }) });
     options(this.duplicates, DUPLICATES, "");
     this.bits = whole("Hash bits that may differ", "duplicate_bits", "6", 0);
@@ -37,8 +31,8 @@ export class MoreRules {
     this.count = el("span", { class: "s-badge", hidden: true });
     this.root = el("details", { class: "s-fold" }, el("summary", {}, "More rules ", this.count),
       el("div", { class: "s-form" },
-        el("div", { class: "s-pair" }, field("Best of each caption", this.best), whole("At most per cluster", "per_cluster", "all", 1)),
-        el("div", { class: "s-pair" }, whole("Skip the top", "skip_top", "0", 0), field("Near-duplicates", this.duplicates)),
+        el("div", { class: "s-pair" }, whole("At most per cluster", "per_cluster", "all", 1), whole("Skip the top", "skip_top", "0", 0)),
+        field("Near-duplicates", this.duplicates),
         this.pair = el("div", { class: "s-pair" }, this.bits, this.cosine),
         el("div", { class: "s-pair s-end" }, el("label", { class: "s-option", title: "Takes at random instead of by score" }, this.random,
           "Random baseline"), this.seedField)));
@@ -46,7 +40,6 @@ export class MoreRules {
 
   place(rule) {
     const write = (input, value) => { if (document.activeElement !== input) input.value = value ?? ""; };
-    write(this.best, rule.best_per_caption === true ? 1 : rule.best_per_caption || "");
     for (const key of ["per_cluster", "skip_top", "duplicate_bits", "duplicate_cosine", "seed"]) write(this[key], rule[key] || "");
     const duplicates = rule.near_duplicates ?? (rule.drop_duplicates ? "phash" : null);
     this.duplicates.value = duplicates ?? "";
@@ -55,7 +48,7 @@ export class MoreRules {
     this.pair.hidden = this.bits.hidden && this.cosine.hidden;
     this.random.checked = Boolean(rule.random);
     this.seedField.hidden = !rule.random;
-    const on = [Number(rule.best_per_caption) > 1, rule.per_cluster, rule.skip_top, duplicates, rule.random].filter(Boolean).length;
+    const on = [rule.per_cluster, rule.skip_top, duplicates, rule.random].filter(Boolean).length;
     this.count.hidden = on === 0;
     this.count.textContent = `${on} on`;
   }
