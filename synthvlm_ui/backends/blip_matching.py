@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.backends.model_files import read_json
 from synthvlm_ui.backends.transformers_writer import directory_of
 from synthvlm_ui.errors import ModelUnavailable
+from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.protocols import UInt8Image
 
 # CLIP's, which BLIP was trained with, for a model that does not say.

@@ -19,8 +19,8 @@ from synthvlm_ui.backends.model_files import (
     unavailable,
     variant_of_pipeline,
 )
-from synthvlm_ui.backends.torchvision_ops import ensure_importable
 from synthvlm_ui.errors import ModelUnavailable, OutOfMemory
+from synthvlm_ui.models.torchvision_ops import ensure_importable
 
 # Half the download; every preset and most popular models have it, and diffusers falls back where they do not.
 _HUB_VARIANT = "fp16"

@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.errors import BadSetting, GenerationFailed
+from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.models.language import load_language_model
 from synthvlm_ui.models.storage import WEIGHTS
 from synthvlm_ui.protocols import WriteRequest

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from synthvlm_ui.backends.clip_preprocess import ClipPreprocess
 from synthvlm_ui.backends.device import embedder_dtype, is_out_of_memory, release_memory
 from synthvlm_ui.backends.model_files import cached_snapshot, download, read_json, revision_of
-from synthvlm_ui.backends.torchvision_ops import ensure_importable
 from synthvlm_ui.errors import BadSetting, ModelUnavailable, OutOfMemory, UnknownName
+from synthvlm_ui.models.torchvision_ops import ensure_importable
 from synthvlm_ui.protocols import FloatMatrix, UInt8Image
 from synthvlm_ui.records import ScorerInfo
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.backends.transformers_writer import directory_of, load_causal_model
+from synthvlm_ui.models import torchvision_ops
 
 _BATCH = {"cpu": 16}
 _GPU_BATCH = 128

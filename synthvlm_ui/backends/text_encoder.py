@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.backends.device import is_out_of_memory, release_memory
 from synthvlm_ui.backends.model_files import cached_snapshot, download, looks_like_hub_id, read_json, revision_of
 from synthvlm_ui.errors import ModelUnavailable, OutOfMemory
+from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.protocols import FloatMatrix
 from synthvlm_ui.records import ScorerInfo
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.backends.device import is_out_of_memory, pipeline_dtype, release_memory
 from synthvlm_ui.backends.model_files import cached_snapshot, download, looks_like_hub_id, revision_of
 from synthvlm_ui.errors import BadSetting, GenerationFailed, ModelUnavailable, OutOfMemory
+from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.protocols import WriteRequest
 from synthvlm_ui.records import WriterInfo
 

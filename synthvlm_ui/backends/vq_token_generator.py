@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.errors import BadSetting, GenerationFailed
-from synthvlm_ui.models import storage
+from synthvlm_ui.models import storage, torchvision_ops
 from synthvlm_ui.models.language import REFERENCE, load_language_model
 from synthvlm_ui.models.sampler import SamplerSettings, sample
 from synthvlm_ui.protocols import TokenMatrix, UInt8Image

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.backends.device import is_out_of_memory, pipeline_dtype
 from synthvlm_ui.backends.model_files import revision_of
 from synthvlm_ui.backends.transformers_writer import directory_of
 from synthvlm_ui.errors import ModelUnavailable, OutOfMemory
+from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.protocols import ScoredBatch, UInt8Image
 from synthvlm_ui.records import ScorerInfo
 

@@ -20,7 +20,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.miniature import tokens, words
 from synthvlm_ui.miniature.contrasts import KINDS, contrast, possible
 from synthvlm_ui.miniature.corpora import sample_scene
@@ -28,6 +27,7 @@ from synthvlm_ui.miniature.drawing import GRID, SIDE, Placement, draw, place
 from synthvlm_ui.miniature.grammar import STYLES, Scene, say
 from synthvlm_ui.miniature.optimiser import SplitOptimiser, warm_then_cool
 from synthvlm_ui.miniature.sides import SideHeads, ordered, patch_answers, side_answers
+from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.models.masked_generator import sincos_positions
 
 CONTEXT = 32

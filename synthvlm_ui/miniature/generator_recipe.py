@@ -18,12 +18,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.miniature.corpora import WORLD_REAL, Corpus
 from synthvlm_ui.miniature.drawing import foreground
 from synthvlm_ui.miniature.optimiser import SplitOptimiser, warm_then_cool
 from synthvlm_ui.miniature.precision import fast_products
-from synthvlm_ui.models import storage
+from synthvlm_ui.models import storage, torchvision_ops
 from synthvlm_ui.models.language import LanguageModel, load_language_model
 from synthvlm_ui.models.masked_generator import GeneratorConfig, MaskedGenerator
 from synthvlm_ui.models.vq_tokenizer import PictureTokenizer

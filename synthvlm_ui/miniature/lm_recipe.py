@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.miniature import tokens
 from synthvlm_ui.miniature.corpora import WORLD_REAL
 from synthvlm_ui.miniature.optimiser import SplitOptimiser, warm_then_cool
+from synthvlm_ui.models import torchvision_ops
 
 LENGTH = 28
 

@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.evaluation import cider, plain_words
 from synthvlm_ui.miniature import words
 from synthvlm_ui.miniature.contrasts import KINDS, contrast, possible
 from synthvlm_ui.miniature.corpora import WORLD_HELDOUT, Row, canonical
 from synthvlm_ui.miniature.drawing import foreground
 from synthvlm_ui.miniature.grammar import STYLES, parse, say
+from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.models.language import LanguageModel
 from synthvlm_ui.models.vlm import TokenVlm
 from synthvlm_ui.models.vq_tokenizer import PictureTokenizer

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.miniature import tokens, words
 from synthvlm_ui.miniature.corpora import WORLD_REAL, Corpus
 from synthvlm_ui.miniature.generator_recipe import TokenizedCorpus
@@ -25,7 +24,7 @@ from synthvlm_ui.miniature.lm_recipe import LENGTH
 from synthvlm_ui.miniature.optimiser import SplitOptimiser, warm_then_cool
 from synthvlm_ui.miniature.precision import fast_products
 from synthvlm_ui.miniature.sides import cell_answers
-from synthvlm_ui.models import storage
+from synthvlm_ui.models import storage, torchvision_ops
 from synthvlm_ui.models.language import load_language_model
 from synthvlm_ui.models.sizes import VLMS
 from synthvlm_ui.models.vlm import TokenVlm, VlmConfig, save_vlm

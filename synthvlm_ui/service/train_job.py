@@ -34,7 +34,7 @@ def carry_out(config: Mapping[str, Any], workspace: Workspace, watcher: Watcher,
               job_id: str | None = None) -> dict[str, Any]:
     """Trains in this process. Returns {checkpoint, final_loss, steps}. Raises: whatever the recipe does."""
     from synthvlm_ui.backends.device import choose_device
-    from synthvlm_ui.backends.torchvision_ops import ensure_importable
+    from synthvlm_ui.models.torchvision_ops import ensure_importable
 
     ensure_importable()
     device = choose_device(device)

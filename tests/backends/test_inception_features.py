@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from synthvlm_ui.backends.inception_features import Inception, InceptionFeatures, _Block
-from synthvlm_ui.backends.torchvision_ops import ensure_importable
 from synthvlm_ui.errors import ModelUnavailable
+from synthvlm_ui.models.torchvision_ops import ensure_importable
 
 
 @pytest.fixture(scope="module")

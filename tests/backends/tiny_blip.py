@@ -10,7 +10,7 @@ WORDS = "[PAD] [UNK] [CLS] [SEP] a the fox red in snow caption 0 1 2 3 4".split(
 def save_tiny_blip(directory: Path) -> Path:
     import torch
 
-    from synthvlm_ui.backends import torchvision_ops
+    from synthvlm_ui.models import torchvision_ops
 
     torchvision_ops.ensure_importable()
     from transformers import BertTokenizer, BlipConfig, BlipForImageTextRetrieval

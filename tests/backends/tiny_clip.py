@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from synthvlm_ui.backends.torchvision_ops import ensure_importable
+from synthvlm_ui.models.torchvision_ops import ensure_importable
 
 WORDS = "a photo depicts red blue cat dog on the left of mat house tree with and two three small big".split()
 CONTEXT = 16

@@ -13,7 +13,7 @@ TEMPLATE = ("{% for turn in messages %}user : {{ turn['content'] }} {% endfor %}
 def save_tiny_language_model(directory: Path, *, template: bool = True) -> Path:
     import torch
 
-    from synthvlm_ui.backends import torchvision_ops
+    from synthvlm_ui.models import torchvision_ops
 
     torchvision_ops.ensure_importable()
     from tokenizers import Tokenizer, models, pre_tokenizers

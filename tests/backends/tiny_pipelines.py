@@ -11,7 +11,7 @@ import string
 from pathlib import Path
 from typing import Any
 
-from synthvlm_ui.backends.torchvision_ops import ensure_importable
+from synthvlm_ui.models.torchvision_ops import ensure_importable
 
 VAE_SCALE = 2
 LATENT_SIDE = 16

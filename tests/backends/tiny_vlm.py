@@ -11,7 +11,7 @@ WORDS = ("<image> <s> </s> <pad> <unk> USER: ASSISTANT: Does this figure show a 
 def save_tiny_vlm(directory: Path) -> Path:
     import torch
 
-    from synthvlm_ui.backends import torchvision_ops
+    from synthvlm_ui.models import torchvision_ops
 
     torchvision_ops.ensure_importable()
     from tokenizers import Tokenizer, models, pre_tokenizers

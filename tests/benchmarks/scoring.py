@@ -24,8 +24,8 @@ import numpy as np
 from PIL import Image
 
 from synthvlm_ui.backends.open_clip_embedder import OpenClipEmbedder
-from synthvlm_ui.backends.torchvision_ops import ensure_importable
 from synthvlm_ui.config import MINIATURE
+from synthvlm_ui.models.torchvision_ops import ensure_importable
 from synthvlm_ui.scoring import PREFIX, ROUTES, ClipScorer, GuardScorer, SsimScorer, round_trip
 from synthvlm_ui.scoring.ssim_kernels import KERNELS, reference_ssim
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.miniature import loop
 from synthvlm_ui.miniature.clip_recipe import ClipRecipe
 from synthvlm_ui.miniature.corpora import Corpus
@@ -17,7 +16,7 @@ from synthvlm_ui.miniature.lm_recipe import LanguageRecipe
 from synthvlm_ui.miniature.optimiser import orthogonalise, warm_then_cool
 from synthvlm_ui.miniature.vlm_recipe import VlmRecipe
 from synthvlm_ui.miniature.vq_recipe import DecoderRecipe, TokenizerRecipe
-from synthvlm_ui.models import storage
+from synthvlm_ui.models import storage, torchvision_ops
 from synthvlm_ui.models.masked_generator import GeneratorConfig
 from synthvlm_ui.models.vlm import VlmConfig
 from synthvlm_ui.models.vq_tokenizer import TokenizerConfig

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.miniature import words
 from synthvlm_ui.miniature.contrasts import contrast
 from synthvlm_ui.miniature.drawing import place
 from synthvlm_ui.miniature.grammar import Ground, Scene, Thing
 from synthvlm_ui.miniature.sides import QUESTIONS, SIDES, SideHeads, ordered, patch_answers, side_answers
+from synthvlm_ui.models import torchvision_ops
 
 APPLE, CAR = Thing("apple", "red"), Thing("car")
 SCENE = Scene(APPLE, 1, "left", CAR, Ground("meadow"))

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from synthvlm_ui.backends import torchvision_ops
-from synthvlm_ui.models import sizes
+from synthvlm_ui.models import sizes, torchvision_ops
 from synthvlm_ui.models.language import LanguageModel
 from synthvlm_ui.models.masked_generator import MaskedGenerator
 from synthvlm_ui.models.vlm import TokenVlm

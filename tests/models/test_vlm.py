@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from synthvlm_ui.backends import torchvision_ops
+from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.models.language import LanguageModel
 from synthvlm_ui.models.vlm import TokenVlm, VlmConfig, load_vlm, save_vlm
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from synthvlm_ui.backends.torchvision_ops import ensure_importable
 from synthvlm_ui.captions import token_counts
+from synthvlm_ui.models.torchvision_ops import ensure_importable
 
 TEXTS = ["a red cat", "A  photo depicts\n two dogs' bowls", "it's 1984, isn't it?!", "naïve café in Zürich",
          "猫と犬 🙂🙂",

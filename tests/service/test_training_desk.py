@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from synthvlm_ui.backends import torchvision_ops
 from synthvlm_ui.cli import build_parser
 from synthvlm_ui.errors import BadSetting, ModelUnavailable, SynthVLMError, UnreadableFile
+from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.service import Studio
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")

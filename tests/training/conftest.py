@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from synthvlm_ui.backends import torchvision_ops
+from synthvlm_ui.models import torchvision_ops
 
 torchvision_ops.ensure_importable()
 

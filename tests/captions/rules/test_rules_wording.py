@@ -70,7 +70,7 @@ def test_skills_reject_only_when_excluded() -> None:
 
 @pytest.mark.skipif(clip_vocabulary() is None, reason="open_clip is not installed")
 def test_tokens_are_those_of_open_clip() -> None:
-    from synthvlm_ui.backends import torchvision_ops
+    from synthvlm_ui.models import torchvision_ops
 
     torchvision_ops.ensure_importable()
     import open_clip

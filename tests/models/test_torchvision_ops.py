@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 SCRIPT = """
-from synthvlm_ui.backends.torchvision_ops import ensure_importable
+from synthvlm_ui.models.torchvision_ops import ensure_importable
 first = ensure_importable()
 assert ensure_importable() is first
 import torchvision.transforms
