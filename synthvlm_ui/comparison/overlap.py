@@ -18,6 +18,7 @@ from synthvlm_ui.errors import BadSetting, EmptyInput, ModelUnavailable
 METHODS = ("pca", "tsne", "umap")
 MAP_MAX_ROWS = 1000  # of each set: SynthVLM's appendix maps 1,000 of each
 _PCA_FIRST = 50
+_FEW_ROWS = 2000
 _PERPLEXITY = 30.0
 
 
@@ -62,9 +63,12 @@ def _laid_out(rows: NDArray[np.float64], method: str, seed: int) -> NDArray[np.f
     reduced = principal(rows, min(_PCA_FIRST, *rows.shape))
     if method == "tsne":
         from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
 
         perplexity = min(_PERPLEXITY, (len(rows) - 1) / 3)
-        return np.asarray(TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced))
+        # Its threads wait for each other, spinning, in a thousand short steps: beside other work that took a minute.
+        with threadpool_limits(limits=1 if len(rows) < _FEW_ROWS else None):
+            return np.asarray(TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced))
     # By name, since it is no requirement: it brings a compiler with it.
     layout = importlib.import_module("umap").UMAP(n_components=2, random_state=seed, n_jobs=1)
     return np.asarray(layout.fit_transform(reduced))

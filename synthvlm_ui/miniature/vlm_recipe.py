@@ -89,7 +89,7 @@ class VlmRecipe:
 
     def _look_loss(self, pictures: Tensor, ids: Tensor, indices: NDArray[np.int64]) -> Tensor:
         """What every cell shows, and which words the caption holds by the mean of the latents; nats."""
-        held = torch.zeros(len(ids), self.heads["words"].out_features, device=ids.device).scatter_(1, ids, 1.0)
+        held = torch.zeros(len(ids), len(self.model.tokenizer), device=ids.device).scatter_(1, ids, 1.0)
         cells = self.model.cells(pictures)
         latents = self.model.decoder.model.perceiver_resampler(cells)
         said = functional.binary_cross_entropy_with_logits(self.heads["words"](latents.mean(1)), held)

@@ -94,8 +94,12 @@ def fake_server(answer: Misbehave = well_behaved) -> Iterator[FakeServer]:
 
         def log_message(self, *_arguments: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        # The usual queue of five refuses some of a burst when the machine is busy, and a refused request is spent too.
+        request_queue_size = 128
+
+    server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     try:
