@@ -13,12 +13,15 @@ from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.miniature import measure, words
 from synthvlm_ui.miniature.corpora import Row
+from synthvlm_ui.models.language import load_language_model
+from synthvlm_ui.models.storage import load_tokenizer
+from synthvlm_ui.models.vlm import load_vlm
 from synthvlm_ui.protocols import ImageGenerator, TokenGenerator
 from synthvlm_ui.records import GenerationRequest
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
-PARTS = ("lm", "vq", "generator", "clip")
+PARTS = ("lm", "vq", "generator", "vlm", "clip")
 EXAMPLE = "a red apple to the left of a blue car on a green meadow"
 
 
@@ -98,3 +101,9 @@ def test_the_shipped_clip_tells_the_right_caption_and_what_changed_in_it(rows: l
     assert recall["i2t"] > 0.8
     shares = measure.hard_negatives(judge, rows)
     assert min(shares.values()) > 0.7, shares
+
+
+def test_the_shipped_vlm_reads_the_picture_it_is_given(rows: list[Row]) -> None:
+    language, tokenizer = load_language_model(MINIATURE / "lm"), load_tokenizer(MINIATURE / "vq")
+    found = measure.captioning(load_vlm(MINIATURE / "vlm", language), tokenizer, rows)
+    assert found["above_shuffled"] > 100, found
