@@ -30,6 +30,7 @@ from synthvlm_ui.models.sizes import VLMS
 from synthvlm_ui.models.vlm import TokenVlm, VlmConfig, save_vlm
 
 CELL_CLASSES = (1 + len(words.NOUNS), 2 + len(words.COLOURS))  # noun and paint; 0 is the ground
+LOOK_SHARE = 0.3
 HIDDEN = ("cross_attn", "perceiver_resampler.blocks", "mlp.")
 
 
@@ -39,7 +40,7 @@ class VlmRecipe:
     Args:
         assets: directory that holds the trained `lm` and `vq`.
         seed: of weights and of every batch.
-        steps: optimiser updates; the first `look_share` of them train only the part that looks.
+        steps: optimiser updates; the first `LOOK_SHARE` of them train only the part that looks.
         batch: pictures per step.
         rows: the first rows of the corpus; drawing and tokenising one costs as much as a third of training on it.
     """
@@ -48,7 +49,7 @@ class VlmRecipe:
 
     def __init__(
         self, assets: Path, seed: int = 0, steps: int = 2000, batch: int = 48, device: str = "cpu",
-        corpus: Corpus = WORLD_REAL, config: VlmConfig | None = None, look_share: float = 0.3, rows: int = 24_000,
+        corpus: Corpus = WORLD_REAL, config: VlmConfig | None = None, rows: int = 24_000,
     ) -> None:  # fmt: skip
         self.seed, self.steps, self.batch, self.device = seed, steps, batch, device
         self.rows = min(rows, corpus.size)
@@ -61,7 +62,7 @@ class VlmRecipe:
         fitting = replace(VLMS["miniature"], tokens=tokenizer.config.tokens, codes=len(codebook))
         sizes = config or replace(fitting, code_width=codebook.shape[1])
         self.model = TokenVlm(language, codebook, sizes).to(device).train()
-        self.look_steps = round(look_share * steps)
+        self.look_steps = round(LOOK_SHARE * steps)
         self.heads = nn.ModuleDict({"words": nn.Linear(sizes.width, len(language.tokenizer)),
                                     "cells": nn.Linear(sizes.width, sum(CELL_CLASSES))}).to(device)  # fmt: skip
         nn.init.constant_(self.heads["words"].bias, -3.0)  # type: ignore[arg-type]  # most words are not in a caption

@@ -86,7 +86,7 @@ def test_lambda_moves_the_combined_histogram(page: Any) -> None:
     until(page, lambda: "--lambda 1.7" in command_of(page))
     page.get_by_label("CLIPScore + λ·SSIM at least").fill("9")
     settled(page, 0)
-    page.get_by_label("Show").select_option("kept")
+    page.get_by_label("Show", exact=True).select_option("kept")
     page.get_by_text("Nothing passes this rule").wait_for()
     page.get_by_role("button", name="Reset the rule").click()
     settled(page, ALL)
@@ -105,7 +105,7 @@ def test_best_per_caption_top_k_and_keep_ratio(page: Any) -> None:
 
 
 def test_keys_decide_move_and_undo(page: Any, app: ServedApp) -> None:
-    page.get_by_label("Show").select_option("all")
+    page.get_by_label("Show", exact=True).select_option("all")
     tiles = page.locator(".s-tile")
     tiles.first.focus()
     page.keyboard.press("r")

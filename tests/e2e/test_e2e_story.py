@@ -167,7 +167,7 @@ def curate(page: Any, app: ServedApp) -> list[str]:
     assert int(counts.nth(1).inner_text()) <= len(CAPTIONS)
     snap(page, "curate")
     kept = int(counts.first.inner_text())
-    page.get_by_label("Show").select_option("kept")
+    page.get_by_label("Show", exact=True).select_option("kept")
     until(page, lambda: tiles.count() == kept)
     tiles.first.focus()
     page.keyboard.press("r")
