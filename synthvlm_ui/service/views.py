@@ -63,7 +63,7 @@ class Views:
                 self._views.move_to_end(key)
                 return self._views[key]
             last = next((view for view in reversed(self._views.values()) if view.scope is scope), None)
-        check_rule(rule, scope.columns)
+        check_rule(rule, scope.columns.with_columns(verdict=scope.verdict))
         view = View.of(scope, rule, version, last)
         with self._lock:
             self._views[key] = view

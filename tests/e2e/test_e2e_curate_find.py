@@ -38,10 +38,10 @@ def test_every_rank_can_be_reached(page: Any) -> None:
     until(page, lambda: page.evaluate("document.activeElement.querySelector?.('.s-rank')?.textContent") == "49")
     page.get_by_label("Go to rank").fill("a million")
     page.get_by_label("Go to rank").press("Enter")
-    page.get_by_text(f"“a million” is no rank from 1 to {total}").wait_for()
+    page.get_by_text(f"“a million” is no rank from 1 to {total:,}").wait_for()
     page.get_by_role("slider", name="Page", exact=True).focus()
     page.keyboard.press("End")
-    until(page, lambda: page.locator(".s-where").inner_text().endswith(f"{total} of {total}"))
+    until(page, lambda: page.locator(".s-where").inner_text().endswith(f"{total:,} of {total:,}"))
 
 
 def test_the_grid_is_stable_when_the_window_changes(page: Any) -> None:

@@ -172,7 +172,7 @@ def test_two_people_see_each_other_within_two_seconds(page: Any, app: ServedApp,
     other.keyboard.press("r")
     until(other, lambda: by_hand(other).endswith("✗ 1"))
     page.wait_for_function("document.querySelectorAll('.s-count b')[2].textContent.endsWith('✗ 1')", timeout=2000)
-    until(page, lambda: "Åsa" in page.locator(".s-others").inner_text())
+    until(page, lambda: "Åsa" in page.locator(".s-others").inner_text(), 90_000)
     actors = [event["actor"] for event in app.ask("events?limit=2")["events"]]
     assert actors[0] == "Åsa" and actors[1].startswith("guest-")
     page.locator(f"[data-id='{wanted}']").click()

@@ -69,7 +69,7 @@ def import_a_bad_file(page: Any, app: ServedApp) -> None:
     toast = page.locator("[data-testid=toast-body]").first
     toast.wait_for()
     assert "broken.parquet" in toast.inner_text() and "/tmp" not in toast.inner_text()
-    page.locator(".s-refused").wait_for()
+    page.locator(".s-refused").last.wait_for()
     assert app.ask("state")["summary"]["datasets"] == before
     snap(page, "captions-error")
     page.get_by_label("Close").first.click()
