@@ -108,17 +108,18 @@ class VerdictDesk:
         self._seen[self.name_of(actor)] = now
         self._seen = {name: at for name, at in self._seen.items() if now - at < _SEEN_FOR_S}
         columns, journal = self._workspace.columns, self._workspace.journal
-        last = columns.last_event
+        version, last = columns.moment
         events = journal.events(after, _MOST_NAMED, _NEWS_KINDS) if after < last else []
         found = [{"id": event.id, "at": event.at, "actor": event.actor, "kind": event.kind, "verdict": event.verdict,
                   "count": event.count, "ids": self._named(event.ordinals()[:200])} for event in events]
-        return {"version": columns.version, "last_event": last, "events": found, "actors": sorted(self._seen)}
+        return {"version": version, "last_event": last, "events": found, "actors": sorted(self._seen)}
 
     def has_news(self, after: int, version: int | None) -> bool:
         """Whether somebody decided something after an event, or the columns are another version. Costs next to nothing.
         """
         columns = self._workspace.columns
-        return columns.last_event > after or (version is not None and columns.version != version)
+        now, last = columns.moment
+        return last > after or (version is not None and now != version)
 
     def _record(self, ordinals: NDArray[np.integer], verdict: Verdict, rule: Mapping[str, Any] | None,
                 actor: str | None) -> dict[str, Any]:

@@ -45,6 +45,9 @@ class CandidateColumns:
         self._lock, self._embedding_lock = threading.RLock(), threading.Lock()
         self._embedding_table = EmbeddingTable(paths)
         self.version = self.facts_version = 0
+        # (version, newest event that it takes into account), replaced as one: whoever reads both apart may take the
+        # event of a refresh under way for shown.
+        self.moment = (0, 0)
         index = Index.load(paths.snapshot, journal.id, self._bitmap)
         if index is not None and (index.registered > journal.registry.total() or index.last_event > journal.last_id()):
             index = None  # The journal is an older copy of the one that the snapshot was made with.
@@ -77,6 +80,7 @@ class CandidateColumns:
                 self.facts_version += 1
             if changed:
                 self.version += 1
+            self.moment = (self.version, self._index.last_event)
             if self._index.unsaved > max(SAVE_AFTER, len(self._index.shards.names) // 20):
                 self._save_if_possible()
             return changed
@@ -88,6 +92,7 @@ class CandidateColumns:
             self._indexer.refresh()
             self.version += 1
             self.facts_version += 1
+            self.moment = (self.version, self._index.last_event)
             self._save_if_possible()
 
     def save_snapshot(self) -> None:
@@ -256,6 +261,7 @@ class CandidateColumns:
         with self._lock:
             self._index.scores.use(name, key)
             self.version += 1
+            self.moment = (self.version, self._index.last_event)
             self.facts_version += 1
 
     # -- single rows
@@ -351,6 +357,7 @@ class CandidateColumns:
                     self._indexer.read_again(*self.shard_of(ordinal))
                     self.version += 1
                     self.facts_version += 1
+                    self.moment = (self.version, self._index.last_event)
         raise CorruptData(f"the {part} of candidate {self.ids_of(np.array([ordinal]))[0]} keeps changing",
                           where="/".join(self.shard_of(ordinal)),
                           fix="Try again when the shard is no longer being written.")

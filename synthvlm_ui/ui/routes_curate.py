@@ -64,9 +64,9 @@ def _view(api: Api, body: Json) -> Json:
     if unknown:
         raise BadSetting(f"there is no part {str(unknown[0])[:40]!r}", where="parts",
                          fix=f"Ask for some of {', '.join(makers)}.")
-    columns = api.studio.workspace.columns
-    answer: Json = {"sequence": body.get("sequence", 0), "rule": rule.to_json(), "version": columns.version,
-                    "last_event": columns.last_event,
+    version, last_event = api.studio.workspace.columns.moment
+    answer: Json = {"sequence": body.get("sequence", 0), "rule": rule.to_json(), "version": version,
+                    "last_event": last_event,
                     "score_columns": api.studio.insight.score_columns(rule)}
     answer.update({part: makers[part]() for part in parts})
     return answer

@@ -184,7 +184,8 @@ def curate(page: Any, app: ServedApp) -> list[str]:
 
 
 def the_shown_command_selects_the_same(page: Any, app: ServedApp, kept: list[str]) -> None:
-    words = shlex.split(page.locator("synth-curate synth-command code").inner_text())
+    shown = page.locator("synth-curate synth-command code")
+    words = shlex.split(until(page, lambda: shown.inner_text() if "--name best" in shown.inner_text() else ""))
     words[words.index("--name") + 1] = "typed"
     assert words[:3] == ["python", "-m", "synthvlm_ui"]
     words[3:3] = ["--json"]
