@@ -6,7 +6,6 @@ The frozen language model encodes the captions; its weights never change.
 from __future__ import annotations
 
 import copy
-import math
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from synthvlm_ui.models import storage, torchvision_ops
 from synthvlm_ui.models.language import LanguageModel, load_language_model
 from synthvlm_ui.models.masked_generator import GeneratorConfig, MaskedGenerator
 from synthvlm_ui.models.vq_tokenizer import PictureTokenizer
+from synthvlm_ui.training.masked import draw_mask
 
 CAPTION_DROPOUT = 0.1
 OBJECT_WEIGHT = 3.0
@@ -141,14 +141,6 @@ class GeneratorRecipe:
             self.model.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
         self.average.load_state_dict(storage.load_generator(shipped).state_dict())
         return self.done
-
-
-def draw_mask(rng: np.random.Generator, count: int, tokens: int) -> Tensor:
-    """Which tokens are hidden, (count, tokens) bool: a cosine-distributed share, at least one."""
-    shares = np.cos(rng.random(count) * math.pi / 2)
-    hidden = np.maximum(1, np.round(shares * tokens))
-    order = rng.random((count, tokens)).argsort(1).argsort(1)
-    return torch.from_numpy(order < hidden[:, None])
 
 
 def masked_loss(

@@ -11,7 +11,7 @@ import torch
 from synthvlm_ui.miniature import loop
 from synthvlm_ui.miniature.clip_recipe import ClipRecipe
 from synthvlm_ui.miniature.corpora import Corpus
-from synthvlm_ui.miniature.generator_recipe import GeneratorRecipe, draw_mask
+from synthvlm_ui.miniature.generator_recipe import GeneratorRecipe
 from synthvlm_ui.miniature.lm_recipe import LanguageRecipe
 from synthvlm_ui.miniature.optimiser import orthogonalise, warm_then_cool
 from synthvlm_ui.miniature.vlm_recipe import VlmRecipe
@@ -20,6 +20,7 @@ from synthvlm_ui.models import storage, torchvision_ops
 from synthvlm_ui.models.masked_generator import GeneratorConfig
 from synthvlm_ui.models.vlm import VlmConfig
 from synthvlm_ui.models.vq_tokenizer import TokenizerConfig
+from synthvlm_ui.training.masked import draw_mask
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
