@@ -43,12 +43,14 @@ def read_tables(source: Source) -> Iterator[Row | Rejected]:
             taken = [_taken(column, schema) for column in (columns.caption, columns.id, columns.image)]
             row = 0
             for batch in batches([each[0] for each in taken if each and not each[1]]):
+                # Offsets of a broken file lead anywhere in memory: reading them unchecked may end the process.
+                batch.validate(full=True)
                 for text, given, image in _rows(batch, taken):
                     row, number = row + 1, number + 1
                     # A struct of bytes and path, as the library `datasets` writes images.
                     held = f"{name}/{row - 1}" if isinstance(image, _Held) else image
                     yield number, text, given, held, facts
-        except (pa.ArrowException, OSError) as problem:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
             reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             raise UnreadableFile(f"cannot be read: {reason}", where=str(table),
                                  fix="Check that the data set is complete.") from None

@@ -38,12 +38,13 @@ def read_parquet(source: Source) -> Iterator[Row | Rejected]:
                   if not pa.types.is_struct(file.schema_arrow.field(name).type)}
         before = 0
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(wanted.values())):
+            batch.validate(full=True)
             lists = [batch.column(wanted[role]).to_pylist() if role in wanted else repeat(None)
                      for role in ("caption", "id", "image")]
             for row, (text, given_id, image) in enumerate(zip(*lists, strict=False), before + 1):
                 yield row, text, given_id, image, None
             before += batch.num_rows
-    except (pa.ArrowException, OSError) as problem:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise UnreadableFile(f"cannot be read as parquet: {reason}", where=str(source.path),
                              fix="Check that the file is complete.") from None

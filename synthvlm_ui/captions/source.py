@@ -46,6 +46,7 @@ class Source:
         return chosen
 
     def no_caption_column(self, names: Iterable[str]) -> UnreadableFile:
-        listed = ", ".join(repr(name) for name in list(names)[:20]) or "none at all"
+        # Of a file that is no table a "name" may be the whole file.
+        listed = ", ".join(repr(name[:40]) for name in list(names)[:20]) or "none at all"
         return UnreadableFile(f"no caption column; the columns are {listed}", where=str(self.path),
                               fix="Name it with --map caption=COL.")

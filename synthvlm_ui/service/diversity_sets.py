@@ -171,7 +171,7 @@ def embeddings_of_files(files: Sequence[str], names: Sequence[str]) -> dict[str,
     for file, name in zip(files, names, strict=True):
         try:
             rows: NDArray[Any] = np.load(Path(file), mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # numpy parses the header as Python, and a broken one raises what the parser does
             raise UnreadableFile(f"no embeddings can be read: {type(error).__name__}: {error}"[:200], where=file,
                                  fix="Give a .npy file with a matrix of numbers, one row each.") from error
         if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in "fiu":

@@ -96,9 +96,15 @@ class _Table:
         return content
 
     def _images(self, group: int) -> Any:
+        import pyarrow as pa
+
         if self._loaded is None or self._loaded[0] != group:
-            column = (self._groups[group].column(self._column) if self._groups is not None
-                      else self._file.read_row_group(group, columns=[self._column]).column(0))
+            try:
+                column = (self._groups[group].column(self._column) if self._groups is not None
+                          else self._file.read_row_group(group, columns=[self._column]).column(0))
+                column.validate(full=True)  # offsets of a broken file lead anywhere in memory
+            except (pa.ArrowException, OSError) as error:
+                raise RefusedImage("an archive that cannot be read") from error
             self._loaded = group, column
         return self._loaded[1]
 

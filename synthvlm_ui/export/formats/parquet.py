@@ -128,7 +128,7 @@ def check(path: Path, findings: Findings) -> Iterator[Pair]:
     for file in files:
         try:
             yield from _check_file(file, seen, findings)
-        except (pa.ArrowException, OSError) as problem:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
             findings.error(f"{file.name}: cannot be read as parquet: {str(problem).splitlines()[0]}")
 
 
@@ -142,6 +142,7 @@ def _check_file(file: Path, seen: set[str], findings: Findings) -> Iterator[Pair
         findings.records += table.metadata.num_rows
         return
     for batch in table.iter_batches(batch_size=256, columns=["id", "caption", "image"]):
+        batch.validate(full=True)
         for row in batch.to_pylist():
             findings.records += 1
             place = place_of(findings.records, row)
