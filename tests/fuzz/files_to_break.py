@@ -138,10 +138,13 @@ def _splice(content: bytes, rng: random.Random, others: list[bytes]) -> bytes:
 
 FAULTS: list[Callable[[bytes, random.Random, list[bytes]], bytes]] = [
     _flip, _flip, _cut, _lose_middle, _insert, _insert, _overwrite, _repeat, _splice]
-PIECES = [b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\r", b"\r\n\r\n", b'"', b"'", b"[" * 5000,
-          b"{" * 300, b"]", b"}", b"NaN", b"-Infinity", b"1e999", b"9" * 5000, b"null", b"\\ud800", b"\\u0000", b"<script>", b"${x}", b"{{x}}",
-          b"../../", b"/etc/passwd\0", b"\t" * 50, b"," * 3000, b"\x1b[2J", b"\xe2\x80\xae", b"PAR1", b"ARROW1",
-          b"PK\x03\x04", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff\xff\xff\xff\x7f", b"A" * 70_000, "é".encode() * 999, b" ", b"#", b"|"]
+PIECES = [
+    b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\r", b"\r\n\r\n", b'"', b"'", b"[" * 5000,
+    b"{" * 300, b"]", b"}", b"NaN", b"-Infinity", b"1e999", b"9" * 5000, b"null", b"\\ud800", b"\\u0000",
+    b"<script>", b"${x}", b"{{x}}", b"../../", b"/etc/passwd\0", b"\t" * 50, b"," * 3000, b"\x1b[2J",
+    b"\xe2\x80\xae", b"PAR1", b"ARROW1", b"PK\x03\x04", b"\x7f\xff\xff\xff",
+    b"\xff\xff\xff\xff\xff\xff\xff\x7f", b"A" * 70_000, "é".encode() * 999, b" ", b"#", b"|",
+]
 
 
 def _table(rows: list[dict[str, object]], delimiter: str) -> bytes:

@@ -2,8 +2,8 @@
 
     python tests/fuzz/guided.py FORMAT [-max_total_time=SECONDS] [other options of libFuzzer]
 
-FORMAT is a name of ``files_to_break.sound_files``. An exception that is no UserError ends the run and leaves the input in
-the current directory.
+FORMAT is a name of ``files_to_break.sound_files``. An exception that is no UserError ends the run and leaves the input
+in the current directory.
 """
 
 from __future__ import annotations
