@@ -12,6 +12,7 @@ from typing import Any
 
 from synthvlm_ui.captions.rows import Rejected
 from synthvlm_ui.captions.source import Row, Source
+from synthvlm_ui.captions.unfolding import open_parquet, unfold
 from synthvlm_ui.errors import UnreadableFile
 
 _SPLIT = re.compile(r"(?P<split>[A-Za-z]\w*?)-\d{5}-of-\d{5}")
@@ -43,9 +44,7 @@ def read_tables(source: Source) -> Iterator[Row | Rejected]:
             taken = [_taken(column, schema) for column in (columns.caption, columns.id, columns.image)]
             row = 0
             for batch in batches([each[0] for each in taken if each and not each[1]]):
-                # Offsets of a broken file lead anywhere in memory: reading them unchecked may end the process.
-                batch.validate(full=True)
-                for text, given, image in _rows(batch, taken):
+                for text, given, image in _rows(batch, taken, str(table)):
                     row, number = row + 1, number + 1
                     # A struct of bytes and path, as the library `datasets` writes images.
                     held = f"{name}/{row - 1}" if isinstance(image, _Held) else image
@@ -68,11 +67,13 @@ _Taken = tuple[str, bool] | None
 def _batches(table: Path) -> tuple[Any, Callable[[Sequence[str]], Iterator[Any]]]:
     """The schema of a table, and its batches with these columns at least."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    def of_parquet(names: Sequence[str]) -> Iterator[Any]:
+        file = open_parquet(table, names)
+        return iter(file.iter_batches(batch_size=_BATCH_ROWS, columns=list(names)))
 
     if table.suffix == ".parquet":
-        file = pq.ParquetFile(table)
-        return file.schema_arrow, lambda names: file.iter_batches(batch_size=_BATCH_ROWS, columns=list(names))
+        return open_parquet(table).schema_arrow, of_parquet
     stream = pa.ipc.open_stream(pa.memory_map(str(table)))
     return stream.schema, lambda names: iter(stream)
 
@@ -86,10 +87,11 @@ def _taken(name: str | None, schema: Any) -> _Taken:
     return name, pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
-def _rows(batch: Any, taken: Sequence[_Taken]) -> Iterator[tuple[object, ...]]:
-    lists = [[None] * batch.num_rows if each is None else [_HELD] * batch.num_rows if each[1]
-             else batch.column(each[0]).to_pylist() for each in taken]
-    return zip(*lists, strict=True)
+def _rows(batch: Any, taken: Sequence[_Taken], where: str) -> Iterator[tuple[object, ...]]:
+    names = [None if each is None or each[1] else each[0] for each in taken]
+    for values in unfold(batch, names, where):
+        yield tuple(_HELD if each is not None and each[1] else value
+                    for each, value in zip(taken, values, strict=True))
 
 
 def _facts(folder: Path, table: Path) -> Mapping[str, Any] | None:

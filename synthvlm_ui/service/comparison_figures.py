@@ -121,6 +121,12 @@ def files_of(result: Mapping[str, Any]) -> dict[str, bytes]:
 
 def _csv(rows: list[list[Any]]) -> bytes:
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\n").writerows([["" if value is None else value for value in row]
-                                                       for row in rows])
+    csv.writer(buffer, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
     return buffer.getvalue().encode("utf-8")
+
+
+def _cell(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers stay numbers."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "|")):
+        return "'" + value
+    return "" if value is None else value
