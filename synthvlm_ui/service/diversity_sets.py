@@ -20,6 +20,7 @@ from synthvlm_ui.store import Workspace
 
 Places = NDArray[np.int32]
 PARTS = ("dropped", "real")
+_MAGIC = b"\x93NUMPY"
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,9 @@ def embeddings_of_files(files: Sequence[str], names: Sequence[str]) -> dict[str,
     found: dict[str, NDArray[Any]] = {}
     for file, name in zip(files, names, strict=True):
         try:
+            with Path(file).open("rb") as opened:  # numpy would open zip archives too, and pickles if it were let
+                if opened.read(len(_MAGIC)) != _MAGIC:
+                    raise ValueError("not a .npy file")
             rows: NDArray[Any] = np.load(Path(file), mmap_mode="r", allow_pickle=False)
         except Exception as error:  # numpy parses the header as Python, and a broken one raises what the parser does
             raise UnreadableFile(f"no embeddings can be read: {type(error).__name__}: {error}"[:200], where=file,
