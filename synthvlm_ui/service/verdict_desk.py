@@ -5,7 +5,6 @@ Writes the journal and nothing else. Knows no page.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,13 +14,13 @@ from numpy.typing import NDArray
 from synthvlm_ui.errors import BadSetting, EmptyInput, UnknownName
 from synthvlm_ui.records import SelectionRule, Verdict
 from synthvlm_ui.service.finding_desk import FindingDesk
+from synthvlm_ui.service.presence import Presence
 from synthvlm_ui.service.view_state import Find
 from synthvlm_ui.service.views import Views
 from synthvlm_ui.store import Event, Workspace
 
 MOST_ACTOR_CHARACTERS = 40
 _MOST_NAMED = 500
-_SEEN_FOR_S = 300.0
 _NEWS_KINDS = ("verdict", "undo", "redo")
 
 
@@ -39,7 +38,7 @@ class VerdictDesk:
 
     def __init__(self, workspace: Workspace, views: Views, finding: FindingDesk, actor: str) -> None:
         self._workspace, self._views, self._finding, self._actor = workspace, views, finding, actor
-        self._seen: dict[str, float] = {}
+        self._presence = Presence()
 
     def verdict(self, ids: Sequence[str], verdict: Verdict, rule: Mapping[str, Any] | None = None,
                 actor: str | None = None) -> dict[str, Any]:
@@ -103,23 +102,25 @@ class VerdictDesk:
         return {"events": [event.to_json() for event in reversed(events)], "last_event": last}
 
     def news(self, after: int, actor: str | None = None) -> dict[str, Any]:
-        """What was decided after an event, by whom and on which candidates, and who has been here lately."""
-        now = time.monotonic()
-        self._seen[self.name_of(actor)] = now
-        self._seen = {name: at for name, at in self._seen.items() if now - at < _SEEN_FOR_S}
+        """What was decided after an event, by whom and on which candidates, and who is here."""
+        self._presence.note(self.name_of(actor))
+        people, actors = self._presence.now()
         columns, journal = self._workspace.columns, self._workspace.journal
         version, last = columns.moment
         events = journal.events(after, _MOST_NAMED, _NEWS_KINDS) if after < last else []
         found = [{"id": event.id, "at": event.at, "actor": event.actor, "kind": event.kind, "verdict": event.verdict,
                   "count": event.count, "ids": self._named(event.ordinals()[:200])} for event in events]
-        return {"version": version, "last_event": last, "events": found, "actors": sorted(self._seen)}
+        return {"version": version, "last_event": last, "events": found, "people": people, "actors": actors}
 
-    def has_news(self, after: int, version: int | None) -> bool:
-        """Whether somebody decided something after an event, or the columns are another version. Costs next to nothing.
+    def has_news(self, after: int, version: int | None, people: int | None, actor: str | None = None) -> bool:
+        """Whether somebody decided something after an event, the columns are another version, or people came or went.
+
+        Whoever asks is here. Costs next to nothing.
         """
-        columns = self._workspace.columns
-        now, last = columns.moment
-        return last > after or (version is not None and now != version)
+        self._presence.note(self.name_of(actor))
+        now, last = self._workspace.columns.moment
+        return (last > after or (version is not None and now != version)
+                or (people is not None and self._presence.now()[0] != people))
 
     def _record(self, ordinals: NDArray[np.integer], verdict: Verdict, rule: Mapping[str, Any] | None,
                 actor: str | None) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Api:
              action: Callable[[Mapping[str, str]], Any], most_s: int) -> Route:
         """A route that reads as soon as something is due, or after the ``wait`` seconds that were asked for.
 
-        Waiting holds no thread.
+        Waiting holds no thread, and ends when whoever asked has gone.
         """
         async def endpoint(request: Request) -> Response:
             _note_actor(request)
@@ -75,6 +75,8 @@ class Api:
                 until = time.monotonic() + number(values, "wait", 0, 0, most_s)
                 while not await run_in_threadpool(is_due, values) and time.monotonic() < until:
                     await asyncio.sleep(LOOK_EVERY_S)
+                    if await request.is_disconnected():
+                        return Response(status_code=204)
             except SynthVLMError as error:
                 return error_response(error)
             return await self._answer(lambda: action(values))

@@ -127,8 +127,9 @@ def _verdict(api: Api, body: Json) -> Json:
 
 def _has_news(api: Api, values: Values) -> bool:
     api.refresh()
-    version = number(values, "version", -1, -1, 2**62)
-    return api.studio.verdicts.has_news(number(values, "after", 0, 0, 2**31), None if version < 0 else version)
+    version, people = (number(values, name, -1, -1, 2**62) if values.get(name) else None
+                       for name in ("version", "people"))
+    return api.studio.verdicts.has_news(number(values, "after", 0, 0, 2**31), version, people, actor())
 
 
 def _news(api: Api, values: Values) -> Json:

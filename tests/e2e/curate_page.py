@@ -54,10 +54,15 @@ def command(page: Any) -> str:
 
 
 def show(page: Any, what: str) -> None:
-    """Chooses what is shown and waits for it."""
-    before = page.locator(".s-grid").get_attribute("data-shown")
+    """Chooses what is shown and waits for its tiles."""
     page.get_by_label("Show", exact=True).select_option(what)
-    until(page, lambda: page.locator(".s-grid").get_attribute("data-shown") != before)
+    until(page, lambda: page.locator(".s-grid").get_attribute("data-show") == what)
+
+
+def order(page: Any, by: str) -> None:
+    """Chooses an order and waits for its tiles."""
+    page.get_by_label("Order", exact=True).select_option(by)
+    until(page, lambda: page.locator(".s-grid").get_attribute("data-order") == by)
 
 
 def at(page: Any, column: str, share: float) -> tuple[float, float]:

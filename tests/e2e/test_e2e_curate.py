@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from curate_page import show
 from served_app import ServedApp, no_sideways_scrolling, open_room, snap, until
 from small_workspace import MARKUP, fill
 
@@ -105,7 +106,7 @@ def test_best_per_caption_top_k_and_keep_ratio(page: Any) -> None:
 
 
 def test_keys_decide_move_and_undo(page: Any, app: ServedApp) -> None:
-    page.get_by_label("Show", exact=True).select_option("all")
+    show(page, "all")
     tiles = page.locator(".s-tile")
     tiles.first.focus()
     page.keyboard.press("r")

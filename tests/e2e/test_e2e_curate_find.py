@@ -49,17 +49,20 @@ def test_the_grid_is_stable_when_the_window_changes(page: Any) -> None:
     page.locator(".s-tile").nth(7).focus()
     for width in (1600, 820, 390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(200)
+        until(page, lambda: page.locator(".s-grid [role=row]").count() == -(-len(first) // columns(page)))
         assert ids(page) == first
         assert no_sideways_scrolling(page), width
         assert page.evaluate("document.activeElement.dataset.id") == first[7]
-        columns = page.evaluate(
-            "getComputedStyle(document.querySelector('.s-grid')).gridTemplateColumns.split(' ').length")
-        assert page.locator(".s-grid [role=row]").count() == -(-len(first) // columns)
+
+
+def columns(page: Any) -> int:
+    """How many tiles stand beside each other."""
+    return int(page.evaluate(
+        "getComputedStyle(document.querySelector('.s-grid')).gridTemplateColumns.split(' ').length"))
 
 
 def test_the_opened_candidate_shows_its_kin(page: Any) -> None:
-    page.get_by_label("Show", exact=True).select_option("all")
+    show(page, "all")
     page.get_by_role("searchbox", name="Search").fill("number 3")
     until(page, lambda: 0 < shown(page) < ROWS // 2)
     page.locator(".s-tile").first.click()
@@ -88,8 +91,8 @@ def test_words_are_found_while_they_are_typed(page: Any) -> None:
     search = page.get_by_role("searchbox", name="Search")
     search.press_sequentially("red")
     until(page, lambda: "captions" in page.locator(".s-find-note").inner_text() and shown(page) < ROWS)
-    captions = page.locator(".s-tile-caption").all_text_contents()
-    assert captions and all("red" in caption for caption in captions)
+    captions = page.locator(".s-tile-caption")
+    until(page, lambda: (found := captions.all_text_contents()) and all("red" in caption for caption in found))
     search.fill("no such thing at all")
     page.get_by_text("Nothing is found here").wait_for()
     search.fill("")

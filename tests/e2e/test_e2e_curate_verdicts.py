@@ -6,8 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from curate_page import ROWS, by_hand, ids, kept, prepare, show, shown
+from curate_page import ROWS, by_hand, ids, kept, order, prepare, show, shown
 from served_app import ServedApp, snap, until
+
+# A page that is told nothing asks again after 20 s; what comes sooner was pushed. How soon: tests/benchmarks/curate.py
+PUSHED_MS = 15_000
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +62,14 @@ def test_a_range_goes_over_pages(page: Any) -> None:
     page.get_by_label("Per page").select_option("24")
     until(page, lambda: page.locator(".s-tile").count() == 24)
     page.locator(".s-tile").nth(22).focus()
-    for _ in range(3):
+    for _ in range(2):
         page.keyboard.press("Shift+ArrowRight")
-        page.wait_for_timeout(400)
     until(page, lambda: page.locator(".s-where").inner_text().startswith("25–48"))
+    until(page, lambda: page.locator(".s-tile[aria-selected=true]").count() == 1)
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.locator(".s-tile[aria-selected=true]").count() == 2
     page.keyboard.press("r")
-    until(page, lambda: by_hand(page) in ("✓ 0 ✗ 3", "✓ 0 ✗ 4"))
+    until(page, lambda: by_hand(page) == "✓ 0 ✗ 4")
     page.get_by_role("button", name="Undo", exact=True).click()
     until(page, lambda: by_hand(page) == "✓ 0 ✗ 0")
 
@@ -94,7 +99,7 @@ def test_everything_shown_is_asked_first_and_undone_as_one_act(page: Any, app: S
 
 
 def test_a_verdict_against_the_rule_says_so(page: Any) -> None:
-    page.get_by_label("Order", exact=True).select_option("-combined")
+    order(page, "-combined")
     page.get_by_label("CLIPScore at least").fill("0.3")
     until(page, lambda: kept(page) < ROWS * 0.8)
     page.locator(".s-tile.s-is-dropped").first.wait_for()
@@ -133,7 +138,7 @@ def test_keys_are_bound_anew_and_stay(page: Any, app: ServedApp) -> None:
 
 def test_verdicts_one_by_one_judge_the_thresholds(page: Any) -> None:
     page.locator(".s-judged > summary").click()
-    page.get_by_label("Order", exact=True).select_option("random")
+    order(page, "random")
     page.locator(".s-tile").first.focus()
     for place in range(30):
         score = page.locator(".s-tile").nth(place).locator(".s-numbers span").first.inner_text().split()[1]
@@ -150,15 +155,14 @@ def test_verdicts_one_by_one_judge_the_thresholds(page: Any) -> None:
     until(page, lambda: kept(page) != before)
 
 
-def test_two_people_see_each_other_within_two_seconds(page: Any, app: ServedApp, visit: Any) -> None:
+def test_two_people_see_each_other_and_keep_their_own_view(page: Any, app: ServedApp, visit: Any) -> None:
     other = visit(app).open("Curate")
     other.locator(".s-tile").first.wait_for()
     other.get_by_role("button", name=re.compile("^you: ")).click()
     other.get_by_label("Name", exact=True).fill("Åsa")
     other.get_by_role("button", name="Use this name").click()
     show(other, "all")
-    other.get_by_label("Order", exact=True).select_option("ssim")
-    other.wait_for_timeout(800)
+    order(other, "ssim")
     wanted = ids(page)[3]
     other.evaluate("document.querySelector('.s-find input').focus()")
     other.get_by_label("Filter", exact=True).fill("ssim > 0")
@@ -166,14 +170,17 @@ def test_two_people_see_each_other_within_two_seconds(page: Any, app: ServedApp,
     page.locator(".s-tile").nth(3).focus()
     page.keyboard.press("k")
     until(page, lambda: by_hand(page).startswith("✓ 1"))
-    other.wait_for_function("document.querySelectorAll('.s-count b')[2].textContent.startsWith('✓ 1')", timeout=2000)
+    until(other, lambda: by_hand(other).startswith("✓ 1"), PUSHED_MS)
     assert ids(other) == own_order, "each keeps their own view"
     other.locator(".s-tile").first.focus()
     other.keyboard.press("r")
     until(other, lambda: by_hand(other).endswith("✗ 1"))
-    page.wait_for_function("document.querySelectorAll('.s-count b')[2].textContent.endsWith('✗ 1')", timeout=2000)
-    until(page, lambda: "Åsa" in page.locator(".s-others").inner_text(), 90_000)
+    until(page, lambda: by_hand(page).endswith("✗ 1"), PUSHED_MS)
+    until(page, lambda: page.locator(".s-others").inner_text() == "also here: Åsa")
     actors = [event["actor"] for event in app.ask("events?limit=2")["events"]]
     assert actors[0] == "Åsa" and actors[1].startswith("guest-")
     page.locator(f"[data-id='{wanted}']").click()
     until(page, lambda: "keep" in page.get_by_role("dialog", name="Candidate").locator(".s-history").inner_text())
+    other.goto("about:blank")
+    page.keyboard.press("Escape")
+    until(page, lambda: page.locator(".s-others").text_content() == "")

@@ -219,12 +219,16 @@ def test_agreement_counts_only_what_was_decided_one_by_one(studio: Studio) -> No
 def test_news_name_the_actor_and_the_candidates(studio: Studio) -> None:
     last = studio.verdicts.news(0)["last_event"]
     name = ids(studio)[0]
-    assert not studio.verdicts.has_news(last, None)
+    assert not studio.verdicts.has_news(last, None, None)
     studio.verdicts.verdict([name], "keep", actor="ann")
-    assert studio.verdicts.has_news(last, None)
+    assert studio.verdicts.has_news(last, None, None)
     news = studio.verdicts.news(last, "bob")
     assert [(event["actor"], event["verdict"], event["ids"]) for event in news["events"]] == [("ann", "keep", [name])]
     assert "bob" in news["actors"]
+    last = news["last_event"]
+    assert not studio.verdicts.has_news(last, None, news["people"], "bob")
+    assert studio.verdicts.has_news(last, None, news["people"], "cleo"), "somebody came"
+    assert studio.verdicts.news(last, "bob")["actors"][0] == "cleo"
     for actor in ("", "x" * 41, "a\x00b"):
         with pytest.raises(BadSetting):
             studio.verdicts.verdict([name], "keep", actor=actor)

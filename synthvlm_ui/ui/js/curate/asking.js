@@ -33,7 +33,7 @@ export class Asking {
     const parts = this.needs.size ? [...this.needs] : ["page"];
     const body = this.body();
     if (parts.includes("page") && Object.keys(body.find).length) parts.push("find");
-    this.sent = { wish: this.wish, at: this.at, parts, where: body.rule.where, show: body.page.show };
+    this.sent = { wish: this.wish, at: this.at, parts, where: body.rule.where, show: body.page.show, order: body.page.order };
     this.needs = new Set();
     this.wish = {};
     if (this.at) body.page.at = this.at;

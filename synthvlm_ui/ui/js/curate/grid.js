@@ -4,11 +4,12 @@
 import { el } from "../dom.js";
 import { Tile, VERDICTS } from "./tile.js";
 
-// ``onverdict(id, verdict)``, ``onopen(id)``, ``onturn(direction)``, ``onrange()``: what the grid asks its owner to do.
+// ``onverdict(id, verdict)``, ``onopen(id)``, ``onturn(direction, place)`` (whether there is a page), ``onrange()``: what the
+// grid asks its owner to do.
 export class Grid {
   constructor({ onverdict, onopen, onturn, onrange }) {
     Object.assign(this, { onverdict, onopen, onturn, onrange, items: [], tiles: [], offset: 0, current: 0, columns: 0,
-      placed: 0, anchor: null, head: null });
+      placed: 0, anchor: null, head: null, turning: null });
     this.root = el("div", { class: "s-grid", role: "grid", "aria-label": "Candidates", "aria-multiselectable": "true" });
     this.root.addEventListener("focusin", (event) => this.noteFocus(event.target));
     this.root.addEventListener("click", (event) => this.clicked(event));
@@ -33,6 +34,8 @@ export class Grid {
     const to = found >= 0 ? found : Math.max(0, Math.min(this.current, items.length - 1));
     this.mark(to);
     this.arrange();
+    if (this.turning?.shift && items.length) { this.head = offset + to; this.onrange(); }
+    this.turning = null;
     this.paint();
     if ((focus || hadFocus) && items.length) this.focus(to);
   }
@@ -137,6 +140,7 @@ export class Grid {
     const last = this.items.length - 1;
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: this.columns, ArrowUp: -this.columns };
     if (key in steps) {
+      if (this.turning) return true; // the next page is on its way: a second key would leap over one
       const to = this.current + steps[key];
       if (to >= 0 && to <= last) this.go(to, shift);
       else this.beyond(to, Math.sign(steps[key]), Math.abs(steps[key]) > 1, shift);
@@ -156,15 +160,16 @@ export class Grid {
   // Past the edge of the page lies the next one, in the same column.
   beyond(to, direction, vertical, shift) {
     const last = this.items.length - 1;
-    if (shift) this.anchor ??= this.rank;
+    if (shift) { this.anchor ??= this.rank; this.head ??= this.rank; }
     else this.clearRange();
-    if (!vertical) { this.onturn(direction, direction > 0 ? 0 : "last"); return; }
+    const turn = (place) => { this.turning = this.onturn(direction, place) ? { shift } : null; };
+    if (!vertical) { turn(direction > 0 ? 0 : "last"); return; }
     if (direction > 0 && this.current < last && Math.floor(this.current / this.columns) < Math.floor(last / this.columns)) {
       this.go(last, shift);
       return;
     }
     const column = this.current % this.columns;
-    this.onturn(direction, direction > 0 ? column : { column });
+    turn(direction > 0 ? column : { column });
   }
 
   // The place that ``beyond`` meant, once the page of ``size`` is there.

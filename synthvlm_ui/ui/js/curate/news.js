@@ -1,5 +1,7 @@
-// Other people's decisions: asks the server to answer as soon as there are any, while the tab is looked at.
+// Other people and their decisions: asks the server to answer as soon as somebody comes, goes or decides, while the tab is
+// looked at.
 
+import { onActor } from "../actor.js";
 import { get } from "../api.js";
 
 const WAIT_S = 20;
@@ -8,11 +10,12 @@ const AGAIN_MS = 3000;
 // ``onnews(news)`` for each answer that holds something new.
 export class News {
   constructor({ active, onnews }) {
-    Object.assign(this, { active, onnews, after: null, version: null, asking: null, timer: 0 });
+    Object.assign(this, { active, onnews, after: null, version: null, people: -1, asking: null, timer: 0 });
   }
 
   listen(signal) {
     document.addEventListener("visibilitychange", () => this.check(), { signal });
+    onActor(() => { this.stop(); this.check(); }, signal); // one is here under the new name at once
     signal.addEventListener("abort", () => this.stop());
     this.check();
   }
@@ -41,11 +44,12 @@ export class News {
     const asking = this.asking = new AbortController();
     let pause = 0;
     try {
-      const news = await get("curate/news", { after: this.after, version: this.version ?? "", wait: WAIT_S }, asking.signal);
+      const news = await get("curate/news", { after: this.after, version: this.version ?? "", people: this.people, wait: WAIT_S }, asking.signal);
       if (asking.signal.aborted) return;
       const fresh = news.last_event > this.after || (this.version !== null && news.version !== this.version);
       this.after = Math.max(this.after, news.last_event);
       this.version = news.version;
+      this.people = news.people;
       this.onnews(news, fresh);
     } catch (error) {
       if (asking.signal.aborted) return;

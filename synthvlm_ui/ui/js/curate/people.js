@@ -31,11 +31,13 @@ export class People {
     toast(`Your verdicts are now ${actor()}’s.`);
   }
 
+  // The last to come stand first.
   show(names) {
     this.seen = names;
     this.own.textContent = `you: ${actor()}`;
     this.own.title = "Change your name";
     const others = names.filter((name) => name !== actor());
     this.others.textContent = others.length ? `also here: ${others.slice(0, 3).join(", ")}${others.length > 3 ? ` and ${others.length - 3} more` : ""}` : "";
+    this.others.title = others.join(", ");
   }
 }

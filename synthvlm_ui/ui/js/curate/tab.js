@@ -250,9 +250,10 @@ class Curate extends SynthElement {
 
   turn(direction, place = 0) {
     const to = Math.max(0, this.state.offset + direction * this.state.limit);
-    if (to >= this.total || to === this.state.offset) return;
+    if (to >= this.total || to === this.state.offset) return false;
     const inGrid = this.grid.hasFocus || place === "last" || typeof place === "object";
     this.goTo(to, { place, focus: inGrid });
+    return true;
   }
 
   jump(rank) {
@@ -262,7 +263,7 @@ class Curate extends SynthElement {
 
   // Answers.
   receive(view, asked) {
-    this.news.seen(view.last_event, view.version);
+    if (view.yield && view.page) this.news.seen(view.last_event, view.version); // an answer of other parts shows no verdict
     if (view.score_columns) this.tools.offer(view.score_columns);
     if (view.histograms || view.yield) {
       this.panel.show(view);
@@ -288,7 +289,7 @@ class Curate extends SynthElement {
     if (asked.at) this.state.offset = page.offset;
     const { place = null, focus } = asked.wish ?? {};
     this.grid.show(page.items, page.offset, { focus, place: place === null ? page.place ?? null : this.grid.placeOf(place, page.items.length) });
-    this.grid.root.dataset.shown = view.sequence; // which answer the tiles show, for whoever measures
+    Object.assign(this.grid.root.dataset, { shown: view.sequence, show: asked.show, order: asked.order }); // what the tiles are an answer to
     this.find.show(view.find, page.total);
     this.nothing.hidden = this.total > 0;
     const searching = Object.keys(this.state.find).length > 0;
@@ -301,6 +302,7 @@ class Curate extends SynthElement {
 
   // A filter that cannot be read is said beside its field; the last one that could be goes on to hold.
   refused(error, asked) {
+    this.grid.turning = null;
     const where = String(error.facts?.where ?? "");
     if (error.status === 400 && where.startsWith("where") && asked.where !== this.goodWhere) {
       this.panel.filter.complain(error.message);
