@@ -75,9 +75,13 @@ class TokenVlm(nn.Module):
         return self._read(ids, mask, self.resample(tokens))
 
     def resample(self, tokens: Tensor) -> Tensor:
-        """Picture tokens (N, tokens) -> what the language model attends to, (N, 1, latents, width)."""
-        latents: Tensor = self.decoder.model.perceiver_resampler(self.cells(tokens))
-        return latents.unsqueeze(1)
+        """Picture tokens (N, tokens) -> what the language model attends to, (N, latents, width)."""
+        return self.attend(self.cells(tokens))
+
+    def attend(self, cells: Tensor) -> Tensor:
+        """What ``cells`` gives, (N, positions, width) -> what the language model attends to, (N, latents, width)."""
+        latents: Tensor = self.decoder.model.perceiver_resampler(cells)
+        return latents
 
     def cells(self, tokens: Tensor) -> Tensor:
         """What the resampler reads of picture tokens (N, tokens): (N, positions, width)."""
