@@ -12,7 +12,7 @@ from typing import Any
 
 from synthvlm_ui.captions.rows import Rejected
 from synthvlm_ui.captions.source import Row, Source
-from synthvlm_ui.captions.unfolding import open_parquet, unfold
+from synthvlm_ui.captions.unfolding import broken_table, open_parquet, unfold
 from synthvlm_ui.errors import UnreadableFile
 
 _SPLIT = re.compile(r"(?P<split>[A-Za-z]\w*?)-\d{5}-of-\d{5}")
@@ -30,7 +30,6 @@ def read_tables(source: Source) -> Iterator[Row | Rejected]:
 
     Raises: UnreadableFile.
     """
-    import pyarrow as pa
 
     tables = tables_of(source.path)
     number = 0
@@ -49,7 +48,7 @@ def read_tables(source: Source) -> Iterator[Row | Rejected]:
                     # A struct of bytes and path, as the library `datasets` writes images.
                     held = f"{name}/{row - 1}" if isinstance(image, _Held) else image
                     yield number, text, given, held, facts
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
+        except broken_table() as problem:
             reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             raise UnreadableFile(f"cannot be read: {reason}", where=str(table),
                                  fix="Check that the data set is complete.") from None

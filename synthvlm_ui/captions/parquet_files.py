@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from synthvlm_ui.captions.rows import Rejected
 from synthvlm_ui.captions.source import Row, Source
-from synthvlm_ui.captions.unfolding import open_parquet, unfold
+from synthvlm_ui.captions.unfolding import broken_table, open_parquet, unfold
 from synthvlm_ui.errors import UnreadableFile
 
 _BATCH_ROWS = 8192
@@ -44,7 +44,7 @@ def read_parquet(source: Source) -> Iterator[Row | Rejected]:
             for text, given_id, image in unfold(batch, roles, where):
                 number += 1
                 yield number, text, given_id, image, None
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
+    except broken_table() as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise UnreadableFile(f"cannot be read as parquet: {reason}", where=str(source.path),
                              fix="Check that the file is complete.") from None

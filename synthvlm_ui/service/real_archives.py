@@ -38,7 +38,7 @@ def open_archive(path: Path) -> OpenArchive:
 
     try:
         return _Tar(path) if path.suffix == ".tar" else _Table(path)
-    except (tarfile.TarError, pa.ArrowException, OSError) as error:
+    except (tarfile.TarError, pa.ArrowException, OSError, RuntimeError, OverflowError) as error:
         raise RefusedImage("an archive that cannot be read") from error
 
 
@@ -103,7 +103,7 @@ class _Table:
                 column = (self._groups[group].column(self._column) if self._groups is not None
                           else self._file.read_row_group(group, columns=[self._column]).column(0))
                 column.validate(full=True)  # offsets of a broken file lead anywhere in memory
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, RuntimeError, OverflowError) as error:
                 raise RefusedImage("an archive that cannot be read") from error
             self._loaded = group, column
         return self._loaded[1]

@@ -128,7 +128,7 @@ def check(path: Path, findings: Findings) -> Iterator[Pair]:
     for file in files:
         try:
             yield from _check_file(file, seen, findings)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
+        except (pa.ArrowException, OSError, RuntimeError, OverflowError, UnicodeDecodeError) as problem:
             findings.error(f"{file.name}: cannot be read as parquet: {str(problem).splitlines()[0]}")
 
 
