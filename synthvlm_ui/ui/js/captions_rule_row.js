@@ -20,10 +20,12 @@ export class RuleRow {
     if (rule.name !== "difficulty" && !TWO_VALUED.has(rule.name)) this.buildHistogram();
     this.inputs = Object.entries(rule.parameters).map(([name, parameter]) => this.parameter(name, parameter));
     this.inner.append(...this.inputs.map((one) => one.root));
-    this.root = el("details", { class: "s-rule-row", "data-rule": rule.name },
-      el("summary", {}, el("span", { class: "s-rule-head" },
-        el("label", { class: "s-option", onclick: (event) => event.stopPropagation() }, this.on, rule.title), this.summary)),
+    // The switch stands beside the summary, not in it: a control inside a control is lost to screen readers.
+    this.details = el("details", {}, el("summary", {}, el("span", { class: "s-rule-head" }, el("span", { text: rule.title }), this.summary)),
       this.inner);
+    this.root = el("div", { class: "s-rule-row", "data-rule": rule.name },
+      el("label", { class: "s-rule-switch", title: `Apply ${rule.title}` }, this.on, el("span", { class: "s-unseen", text: `Apply ${rule.title}` })),
+      this.details);
   }
 
   buildHistogram() {
@@ -53,7 +55,7 @@ export class RuleRow {
   switched() {
     if (this.on.checked) {
       this.onchange(this.remembered ?? WHEN_ON[this.name] ?? {}, "");
-      if (this.name === "difficulty") this.root.open = true;
+      if (this.name === "difficulty") this.details.open = true;
     } else {
       this.remembered = this.values;
       this.onchange(null, "");
