@@ -14,6 +14,7 @@
   + Failure                       exit code 1: the request was right and the work broke
     - WorkerDied                  the process that did the work is gone
     - OutOfMemory                 the device has too little memory, even for one image
+    - DeviceLost                  the device stopped answering: nothing more can be drawn in this process
     - CorruptData                 a shard, score file or journal that does not read back
     - GenerationFailed            the engine refused or broke on a request
 
@@ -106,6 +107,10 @@ class WorkerDied(Failure):
 
 class OutOfMemory(Failure):
     """The device has too little memory, even for one image."""
+
+
+class DeviceLost(Failure):
+    """The device stopped answering: nothing more can be drawn in this process."""
 
 
 class CorruptData(Failure):

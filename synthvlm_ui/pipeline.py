@@ -8,17 +8,42 @@ twice: a chunk whose shard exists is done.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from synthvlm_ui.generation import Drawn, Plan, draw, encode_image, encode_thumbnail
+from synthvlm_ui.generation import (
+    Begun,
+    Drawn,
+    Plan,
+    begin,
+    encode_image,
+    encode_thumbnail,
+    finish,
+    in_turn,
+    overlapped,
+)
 from synthvlm_ui.protocols import ImageGenerator, ScoredBatch, Scorer, UInt8Image
 from synthvlm_ui.records import Candidate, ScorerInfo
 from synthvlm_ui.store import ShardMember, Workspace
+
+ENCODING_THREADS = 4
+
+
+@dataclass(frozen=True)
+class ChunkEngines:
+    """What a chunk is made with. ``overlap``: denoise the next batch while this one is decoded and scored and the last
+    one encoded; the same pixels and numbers as one after the other.
+    """
+
+    generator: ImageGenerator
+    scorers: Sequence[Scorer] = ()
+    overlap: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,13 +85,13 @@ class _Collected:
         return np.concatenate(parts) if parts and len(parts) == len(self.batches) else None
 
 
-def make_chunk(workspace: Workspace, plan: Plan, chunk: int, generator: ImageGenerator, scorers: Sequence[Scorer], *,
-               is_done: Callable[[str], bool], show: Callable[[Shown], None],
-               should_stop: Callable[[], bool]) -> ChunkReport:
+def make_chunk(workspace: Workspace, plan: Plan, chunk: int, engines: ChunkEngines, *, is_done: Callable[[str], bool],
+               show: Callable[[Shown], None], should_stop: Callable[[], bool]) -> ChunkReport:
     """Draws, scores, encodes and writes one chunk of a plan; writes its shard last, as the record that it is done.
 
     ``is_done(candidate_id)`` names candidates that another run has already made: they are skipped.
-    Scores are taken from the pixels before encoding. Raises: OutOfMemory, DiskFull.
+    Scores are taken from the pixels before encoding. ``show`` is called in order and in the calling thread.
+    Raises: OutOfMemory, DeviceLost, DiskFull, whatever a scorer raises.
     """
     shard = plan.shard(chunk)
     planned = list(plan.candidates(chunk))
@@ -75,14 +100,13 @@ def make_chunk(workspace: Workspace, plan: Plan, chunk: int, generator: ImageGen
     todo = [candidate for candidate in planned if not is_done(candidate.id)]
     if not todo:
         return ChunkReport(skipped=len(planned))
-    collected = [_Collected(scorer.info) for scorer in scorers]
+    collected = [_Collected(scorer.info) for scorer in engines.scorers]
     members: list[ShardMember] = []
-    for batch in draw(generator, todo, plan.settings.batch_size or 1, should_stop):
-        first_scores = _score_drawn(batch, scorers, collected)
-        for drawn in batch:
-            member = _member(drawn, plan.settings.image_format)
+    begun = begin(engines.generator, todo, plan.settings.batch_size or 1, should_stop)
+    for batch in _finished(begun, engines, collected, plan.settings.image_format):
+        for member, first_scores in batch:
             members.append(member)
-            show(Shown(drawn.candidate, member.image, first_scores.get(drawn.candidate.id, {})))
+            show(Shown(member.candidate, member.image, first_scores))
     if len(members) < len(todo):
         return ChunkReport(finished=False)
     for scores in collected:
@@ -128,6 +152,25 @@ def decode_image(data: bytes) -> UInt8Image:
     """RGB pixels, (height, width, 3) uint8, of a file this program wrote. Raises: OSError, ValueError."""
     with Image.open(io.BytesIO(data), formats=("WEBP", "PNG", "JPEG")) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def _finished(begun: Iterable[Begun], engines: ChunkEngines, collected: Sequence[_Collected],
+              image_format: str) -> Iterator[list[tuple[ShardMember, dict[str, float]]]]:
+    """Batches ready to be written, each image with its first scores; ends its threads when left."""
+
+    def decode_and_score(batch: Begun) -> tuple[list[Drawn], dict[str, dict[str, float]]]:
+        drawn = finish(engines.generator, batch)
+        return drawn, _score_drawn(drawn, engines.scorers, collected)
+
+    def encode(batch: tuple[list[Drawn], dict[str, dict[str, float]]]) -> list[tuple[ShardMember, dict[str, float]]]:
+        drawn, scores = batch
+        members = pool.map(lambda one: _member(one, image_format), drawn)
+        return [(member, scores.get(member.candidate.id, {})) for member in members]
+
+    run = overlapped if engines.overlap else in_turn
+    with ThreadPoolExecutor(ENCODING_THREADS, "encode") as pool, \
+            closing(run(begun, decode_and_score, encode)) as batches:
+        yield from batches
 
 
 def _score_drawn(batch: Sequence[Drawn], scorers: Sequence[Scorer],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class ImageGenerator(Protocol):
     raised, so that one bad prompt never costs its neighbours. Seeds are per request, never per batch: the same request
     on the same device and thread count gives the same pixels whatever stands beside it (across batch shapes up to
     rounding of the engine, which ``info.notes`` states).
-    Raises: OutOfMemory when not even the smallest batch fits; BadSetting from ``check``.
+    Raises: OutOfMemory when not even the smallest batch fits, DeviceLost; BadSetting from ``check``.
     """
 
     info: GeneratorInfo
@@ -36,6 +36,28 @@ class ImageGenerator(Protocol):
         """Raises BadSetting with the accepted values when this request could never be drawn."""
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[UInt8Image | Exception]: ...
+
+
+@runtime_checkable
+class StagedGenerator(Protocol):
+    """An ImageGenerator whose work falls into two halves, so that one batch is decoded while the next is denoised.
+
+    ``denoise`` and ``decode`` are called from two threads, each from one; ``decode(denoise(requests))`` is
+    ``generate(requests)``. ``prepare`` encodes the texts of the requests to come and forgets those of the last call;
+    what was not prepared is encoded when it is drawn. Raises: OutOfMemory, DeviceLost.
+    """
+
+    info: GeneratorInfo
+
+    def check(self, request: GenerationRequest) -> None: ...
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> list[UInt8Image | Exception]: ...
+
+    def prepare(self, requests: Sequence[GenerationRequest]) -> None: ...
+
+    def denoise(self, requests: Sequence[GenerationRequest]) -> object: ...
+
+    def decode(self, latents: Any) -> list[UInt8Image | Exception]: ...
 
 
 @runtime_checkable

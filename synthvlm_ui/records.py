@@ -84,7 +84,8 @@ class GeneratorInfo:
     """What a loaded generator is and what it accepts.
 
     ``revision`` identifies the weights (commit or content hash). ``size_multiple_px`` divides every width and height;
-    ``fixed_size`` generators draw only their native size. ``token_grid`` is (rows, columns) or None.
+    ``fixed_size`` generators draw only their native size. ``token_grid`` is (rows, columns) or None. ``engine`` says
+    what was chosen for this device: number format, attention, where the parts lie.
     """
 
     name: str
@@ -102,6 +103,7 @@ class GeneratorInfo:
     token_grid: tuple[int, int] | None = None
     licence: str = ""
     notes: str = ""
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ class WriterInfo:
 class Candidate:
     """One generated image of one caption and seed: the facts, which never change.
 
-    ``status`` is "ok" or "failed"; a failure keeps its row and says why in ``error_message``.
+    ``status`` is "ok", "failed", or "gated" when its draft scored too low for it to be drawn; all but "ok" have a row
+    without an image and say why in ``error_message``. ``engine`` is how the pixels were computed (number format, where
+    the parts lay), which never enters the id; ``draft_clip_cosine`` is the score of the draft that let it through.
     """
 
     id: str
@@ -148,8 +152,10 @@ class Candidate:
     repeat: int
     seed: int
     created: str = ""
-    status: Literal["ok", "failed"] = "ok"
+    status: Literal["ok", "failed", "gated"] = "ok"
     error_message: str = ""
+    engine: str = ""
+    draft_clip_cosine: float | None = None
 
     @staticmethod
     def id_of(facts: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from synthvlm_ui.config import WORKER_IDLE_S
-from synthvlm_ui.errors import DiskFull, Failure, SynthVLMError, UnknownName
+from synthvlm_ui.errors import DeviceLost, DiskFull, Failure, SynthVLMError, UnknownName
 from synthvlm_ui.jobs import json_files, locks
 from synthvlm_ui.jobs.context import DISK_POLL_S, JobContext, JobStopped, StatusWriter, free_bytes_at
 from synthvlm_ui.jobs.directory import JobDirectory, worker_lock_path
@@ -144,6 +144,7 @@ class Worker:
         except JobStopped:
             return {"state": "stopped", "message": "stopped while paused"}
         except SynthVLMError as error:
+            self._ending = self._ending or isinstance(error, DeviceLost)  # only a new process gets the device back
             return self._failure(files, error)
         except (Exception, SystemExit) as error:
             return self._failure(files, _as_failure(error, files))

@@ -82,7 +82,7 @@ class CandidateDesk:
             facts = columns.candidate(ordinal).to_json()
         except (SynthVLMError, OSError, json.JSONDecodeError) as error:
             return {}, str(error)
-        return facts, None if columns.ok[ordinal] or facts["status"] == "failed" else columns.reason(ordinal)
+        return facts, None if columns.ok[ordinal] or facts["status"] != "ok" else columns.reason(ordinal)
 
     def _around(self, dataset: str, ordinals: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
         view = self._views.of(SelectionRule(dataset))

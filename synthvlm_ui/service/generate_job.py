@@ -19,7 +19,7 @@ from synthvlm_ui.config import CHUNK_TARGET_S
 from synthvlm_ui.generation import Plan, load_plan, plan_items, resolve_settings, save_plan
 from synthvlm_ui.generation.plan import request_of
 from synthvlm_ui.jobs import JobContext, LocalExecutor, slice_chunks
-from synthvlm_ui.pipeline import ChunkReport, Shown, make_chunk
+from synthvlm_ui.pipeline import ChunkEngines, ChunkReport, Shown, make_chunk
 from synthvlm_ui.protocols import ImageGenerator
 from synthvlm_ui.records import GenerationSettings
 from synthvlm_ui.service.caption_standing import standing_of
@@ -43,14 +43,14 @@ def run_generate(context: JobContext, workspace: Workspace, engines: Engines) ->
         plan = _make_plan(context, workspace, generator, engines.device)
         save_plan(plan, context.dir)
     context.progress.update(0, len(plan.items), message="loading the scorers")
-    scorers = engines.scorers(context.config["scorers"], context.config["clip_model"])
+    tools = ChunkEngines(generator, engines.scorers(context.config["scorers"], context.config["clip_model"]))
     run = _Run(context, workspace, plan)
     chunks = slice_chunks(range(plan.chunk_count), context.config.get("worker"))
 
     def run_chunk(chunk: int) -> None:
         context.check_disk(workspace.root, run.chunk_bytes)
         run.live.begin_chunk(chunk)
-        report = make_chunk(workspace, plan, chunk, generator, scorers, is_done=run.is_done, show=run.show,
+        report = make_chunk(workspace, plan, chunk, tools, is_done=run.is_done, show=run.show,
                             should_stop=context.progress.should_stop)
         run.record(chunk, report)
 
