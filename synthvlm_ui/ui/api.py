@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import orjson
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -26,6 +26,7 @@ from synthvlm_ui.service import Studio
 
 PREFIX = "/gradio_api/synthvlm"
 MAX_BODY_BYTES = 4 * 2**20
+SENDING_S = 60  # after which half a request is let go
 REFRESH_EVERY_S = 0.3
 LOOK_EVERY_S = 0.3
 HEX = frozenset("0123456789abcdef")
@@ -88,9 +89,12 @@ class Api:
         async def endpoint(request: Request) -> Response:
             _note_actor(request)
             try:
-                body = await _object_of(request)
+                async with asyncio.timeout(SENDING_S):
+                    body = await _object_of(request)
             except SynthVLMError as error:
                 return error_response(error)
+            except (ClientDisconnect, TimeoutError):  # half a request: there is nobody to tell
+                return Response(status_code=408)
             body.update({key: str(value) for key, value in request.path_params.items()})
             return await self._answer(lambda: self.change(lambda: action(body)) if changes else action(body))
 
