@@ -20,10 +20,11 @@ from synthvlm_ui.backends.registry import (
     require_writer,
 )
 from synthvlm_ui.backends.text_embedders import TEXT_EMBEDDERS, create_text_embedder, require_text_embedder
+from synthvlm_ui.backends.writer_names import require_sight
 
 __all__ = [
     "TEXT_EMBEDDERS", "Budget", "BudgetSpent", "GeneratorFacts", "create_embedder", "create_generator",
     "create_scorer", "create_text_embedder", "create_writer", "is_here", "list_backends", "list_generators",
-    "open_image_tower", "require_embedder", "require_generator", "require_scorer", "require_text_embedder",
-    "require_weights", "require_writer", "resolve_weights",
+    "open_image_tower", "require_embedder", "require_generator", "require_scorer", "require_sight",
+    "require_text_embedder", "require_weights", "require_writer", "resolve_weights",
 ]

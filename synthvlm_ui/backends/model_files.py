@@ -98,6 +98,11 @@ def is_here(source: str) -> bool:
     return (Path(source).expanduser() / "config.json").is_file()
 
 
+def reads_images(directory: Path) -> bool:
+    """Whether the config of a model of transformers says that it has a vision tower beside its language model."""
+    return isinstance(read_json(directory / "config.json").get("vision_config"), dict)
+
+
 def probe_hub(hub_id: str, marker: str, timeout_s: float = PROBE_TIMEOUT_S) -> None:
     """Asks the Hub whether this file of this model can be had. Raises: ModelUnavailable, within ``timeout_s``."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url

@@ -20,6 +20,7 @@ from synthvlm_ui.backends.model_files import (
     probe_hub,
     problem_of_pipeline,
     read_json,
+    reads_images,
 )
 from synthvlm_ui.backends.writer_names import DEFAULT_INSTRUCT_MODEL, full_writer_name, require_local_writer
 from synthvlm_ui.config import MINIATURE, environment
@@ -70,12 +71,14 @@ EMBEDDERS: dict[str, EmbedderEntry] = {
 # Caption writers by name -> what they are; a Hub id or directory opens transformers, openai:MODEL@URL a server.
 WRITERS: dict[str, str] = {
     "miniature": "small world: writes its own sentences, follows no instruction",
-    "transformers": f"any instruct model by Hub id or directory; by this name {DEFAULT_INSTRUCT_MODEL}, 3 GB",
+    "transformers": "any instruct model by Hub id or directory, one with a vision tower sees images too; by this name "
+                    f"{DEFAULT_INSTRUCT_MODEL}, 3 GB",
     "openai": "any OpenAI-compatible server: SYNTHVLM_WRITER_URL and _MODEL, or openai:MODEL@URL",
 }
 # Scorers of other models by the word before the colon of their name: what opens them with what follows it.
 SCORERS: dict[str, str] = {"vqascore": "synthvlm_ui.backends.vqa_scorer:VqaScorer"}
 MINIATURE_WRITER = "synthvlm_ui.backends.miniature_writer:MiniatureWriter"
+VISION_WRITER = "synthvlm_ui.backends.vision_writer:VisionWriter"
 TRANSFORMERS_WRITER = "synthvlm_ui.backends.transformers_writer:TransformersWriter"
 OPENAI_WRITER = "synthvlm_ui.backends.openai_writer:OpenAiWriter"
 
@@ -206,7 +209,10 @@ def create_writer(name: str, device: str = "auto", budget: Budget | None = None)
     device = choose_device(device)
     if name == "miniature":
         return cast(CaptionWriter, _open(MINIATURE_WRITER)(device=device))
-    return cast(CaptionWriter, _open(TRANSFORMERS_WRITER)(name, device=device, name=name))
+    from synthvlm_ui.backends.transformers_writer import directory_of
+
+    opened = VISION_WRITER if reads_images(directory_of(name)) else TRANSFORMERS_WRITER
+    return cast(CaptionWriter, _open(opened)(name, device=device, name=name))
 
 
 def _open(target: str) -> Any:

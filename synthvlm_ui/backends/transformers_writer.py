@@ -75,9 +75,7 @@ class TransformersWriter:
     def _encode(self, request: WriteRequest) -> list[int]:
         if request.image is not None:
             raise BadSetting("this writer reads no images", where=self.info.name, fix="Name a vision-language model.")
-        if not 0 <= request.temperature <= 10 or request.max_new_tokens < 1:
-            raise BadSetting(f"temperature {request.temperature:g}, {request.max_new_tokens} new tokens",
-                             where=self.info.name, fix="Use a temperature of 0 to 10 and at least 1 token.")
+        check_request(request, self.info.name)
         text, chat = request.prompt, bool(self._tokenizer.chat_template)
         if chat:
             turns = [{"role": "user", "content": text}]
@@ -101,11 +99,11 @@ class TransformersWriter:
         written = self._network.generate(
             input_ids=ids.to(self._device), attention_mask=mask.to(self._device), do_sample=False, num_beams=1,
             max_new_tokens=max(request.max_new_tokens for request in requests), pad_token_id=pad,
-            logits_processor=[_NoiseOfEach(requests)])
+            logits_processor=[NoiseOfEach(requests)])
         answers: list[str | Exception] = []
         for row, request in enumerate(requests):
             new = written[row, width: width + request.max_new_tokens]
-            answers.append(_THOUGHTS.sub("", self._tokenizer.decode(new, skip_special_tokens=True)).strip())
+            answers.append(plain(self._tokenizer.decode(new, skip_special_tokens=True)))
         return answers
 
     def _pad(self) -> int:
@@ -115,7 +113,26 @@ class TransformersWriter:
         return 0
 
 
-class _NoiseOfEach:
+def check_request(request: WriteRequest, name: str) -> None:
+    """Raises BadSetting for a temperature or a length that no model of transformers takes."""
+    if not 0 <= request.temperature <= 10 or request.max_new_tokens < 1:
+        raise BadSetting(f"temperature {request.temperature:g}, {request.max_new_tokens} new tokens", where=name,
+                         fix="Use a temperature of 0 to 10 and at least 1 token.")
+
+
+def plain(text: str) -> str:
+    """An answer without what a reasoning model thought before it."""
+    return _THOUGHTS.sub("", text).strip()
+
+
+def greedy_by_default(network: Any) -> None:
+    """Takes away the sampling settings that come with a model: they would be applied on top of the requests' own."""
+    defaults = network.generation_config
+    defaults.do_sample, defaults.temperature, defaults.top_p, defaults.top_k = False, None, None, None
+    defaults.max_length = None
+
+
+class NoiseOfEach:
     """Turns the largest logit into a draw from softmax(logits / temperature), one generator per text."""
 
     def __init__(self, requests: Sequence[WriteRequest]) -> None:
@@ -140,7 +157,7 @@ def directory_of(source: Path | str) -> Path:
         if found is not None and any(found.glob("*.safetensors")):
             return found
         return download(source, _FILES)
-    return Path(source)
+    return Path(source).expanduser()
 
 
 def load_causal_model(directory: Path, device: str) -> tuple[Any, Any]:
@@ -160,8 +177,5 @@ def load_causal_model(directory: Path, device: str) -> tuple[Any, Any]:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise ModelUnavailable(f"no causal language model of transformers: {reason}", where=str(directory),
                                fix="Give a directory with config.json, a tokenizer and *.safetensors.") from error
-    # The sampling settings that come with a model would be applied on top of the requests' own.
-    defaults = network.generation_config
-    defaults.do_sample, defaults.temperature, defaults.top_p, defaults.top_k = False, None, None, None
-    defaults.max_length = None
+    greedy_by_default(network)
     return tokenizer, network

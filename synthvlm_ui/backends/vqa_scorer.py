@@ -2,7 +2,7 @@
 
 Lin et al. 2024 (arXiv 2404.01291): P("Yes" | image, 'Does this figure show "{caption}"? Please answer yes or no.').
 Deviation: the probabilities of the first tokens of "Yes", " Yes", "yes" and " yes" are added, since chat models spell
-differently. Reads safetensors only and runs no code of a model's repository.
+differently.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
-from synthvlm_ui.backends.device import is_out_of_memory, pipeline_dtype
+from synthvlm_ui.backends.device import is_out_of_memory
 from synthvlm_ui.backends.model_files import revision_of
 from synthvlm_ui.backends.transformers_writer import directory_of
+from synthvlm_ui.backends.vision_language import load_vision_language_model, question_inputs
 from synthvlm_ui.errors import ModelUnavailable, OutOfMemory
 from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.protocols import ScoredBatch, UInt8Image
@@ -36,8 +36,7 @@ class VqaScorer:
     def __init__(self, source: str, device: str = "cpu") -> None:
         torchvision_ops.ensure_importable()
         directory = directory_of(source)
-        self._device = device
-        self._processor, self._network = _load(directory, device)
+        self._processor, self._network = load_vision_language_model(directory, device)
         tokenizer = getattr(self._processor, "tokenizer", self._processor)
         self._answers = {answer: _first_tokens(tokenizer, words) for answer, words in SPELLINGS.items()}
         if not self._answers["yes"]:
@@ -56,7 +55,7 @@ class VqaScorer:
 
     def _one(self, image: UInt8Image, caption: str) -> tuple[float, float]:
         try:
-            inputs = self._inputs(image, QUESTION.format(caption=caption))
+            inputs = question_inputs(self._processor, self._network, QUESTION.format(caption=caption), image)
             with torch.inference_mode():
                 logits = self._network(**inputs).logits[0, -1]
         except (ValueError, IndexError):
@@ -68,35 +67,6 @@ class VqaScorer:
         chances = torch.softmax(logits.float(), -1)
         yes, no = (float(chances[self._answers[answer]].sum()) for answer in ("yes", "no"))
         return yes, no
-
-    def _inputs(self, image: UInt8Image, question: str) -> Any:
-        if getattr(self._processor, "chat_template", None):
-            turns = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
-            text = self._processor.apply_chat_template(turns, add_generation_prompt=True)
-        else:  # LLaVA's own form, which models without a template follow
-            text = f"USER: {getattr(self._processor, 'image_token', '<image>')}\n{question} ASSISTANT:"
-        inputs = self._processor(images=Image.fromarray(image), text=text, return_tensors="pt").to(self._device)
-        if "pixel_values" in inputs:
-            inputs["pixel_values"] = inputs["pixel_values"].to(self._network.dtype)
-        return inputs
-
-
-def _load(directory: Path, device: str) -> tuple[Any, Any]:
-    if not any(directory.glob("*.safetensors")):
-        raise ModelUnavailable("no safetensors weights", where=str(directory),
-                               fix="Save the model with safe_serialization=True.")
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-
-    try:
-        processor = AutoProcessor.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
-        network: Any = AutoModelForImageTextToText.from_pretrained(
-            directory, local_files_only=True, trust_remote_code=False, use_safetensors=True,
-            dtype=pipeline_dtype(device))
-    except Exception as error:  # a directory can be wrong in as many ways as there are models
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise ModelUnavailable(f"this vision-language model cannot be loaded: {reason}", where=str(directory),
-                               fix="Give a model of transformers that reads images and text.") from error
-    return processor, network.to(device).eval()
 
 
 def _first_tokens(tokenizer: Any, words: Sequence[str]) -> list[int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from synthvlm_ui.backends.model_files import cached_snapshot, looks_like_hub_id, probe_hub
+from synthvlm_ui.backends.model_files import cached_snapshot, looks_like_hub_id, probe_hub, reads_images
 from synthvlm_ui.config import environment
 from synthvlm_ui.errors import BadSetting, ModelUnavailable, UnknownName
 
@@ -99,6 +99,19 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
         return "", "", None
 
 
+def require_sight(name: str) -> None:
+    """Refuses a writer, by its full name, of which it is known that it reads no images. Raises: BadSetting.
+
+    What a server's model can do, and one of the Hub that is not here yet, shows only when it is asked.
+    """
+    if name.startswith("openai:"):
+        return
+    directory = cached_snapshot(name, "config.json") if looks_like_hub_id(name) else Path(name).expanduser()
+    if name == "miniature" or (directory is not None and not reads_images(directory)):
+        raise BadSetting(f"the writer {name!r} reads no images", where="--writer",
+                         fix="Name a vision-language model by Hub id or directory, or openai:MODEL@URL on a server.")
+
+
 def require_local_writer(name: str) -> None:
     """Makes sure, within seconds, that a Hub id or directory can be had. Raises: UnknownName, ModelUnavailable."""
     if looks_like_hub_id(name):
@@ -112,5 +125,5 @@ def require_local_writer(name: str) -> None:
         error = UnknownName.of("caption writer", name, list(WRITER_NAMES))
         raise UnknownName(error.what, fix=f"{error.fix} Or give a Hub id (org/name), a directory or openai:MODEL@URL.")
     if not (directory / "config.json").is_file() or not any(directory.glob("*.safetensors")):
-        raise ModelUnavailable("no causal language model (config.json with *.safetensors)", where=name,
+        raise ModelUnavailable("no language model (config.json with *.safetensors)", where=name,
                                fix="Give a directory that save_pretrained wrote.")

@@ -20,7 +20,7 @@ from synthvlm_ui.pipeline import decode_image
 from synthvlm_ui.protocols import CaptionWriter, UInt8Image, WriteRequest
 from synthvlm_ui.service.comparison_desk import ComparisonDesk
 from synthvlm_ui.service.job_desk import JobDesk
-from synthvlm_ui.service.preference_desk import PreferenceDesk, Study
+from synthvlm_ui.service.preference_desk import MAX_RATER_CHARACTERS, PreferenceDesk, Study
 from synthvlm_ui.store import Workspace
 
 Side = Literal["left", "right", "tie"]
@@ -40,7 +40,7 @@ def run_judge(context: JobContext, workspace: Workspace, device: str) -> Mapping
                          fix="Name a vision-language model, or openai:MODEL@URL for one on a server.")
     jobs = JobDesk(workspace)
     desk = PreferenceDesk(workspace, ComparisonDesk(workspace, jobs), jobs, "judge")
-    study, rater = desk.pairs_of(config["study"]), f"model:{writer.info.name}"[:80]
+    study, rater = desk.pairs_of(config["study"]), rater_of(writer.info.name)
     todo = [pair for pair in range(config["limit"]) if pair not in desk.rated_by(study.name, rater)]
     rated = failed = consistent = 0
     for number, pair in enumerate(todo):
@@ -57,6 +57,12 @@ def run_judge(context: JobContext, workspace: Workspace, device: str) -> Mapping
             rated += 1
         context.progress.update(number + 1, len(todo), failed=failed)
     return {"rated": rated, "failed": failed, "consistent": consistent, "rater": rater}
+
+
+def rater_of(writer: str) -> str:
+    """The name a model rates under. Of a long one, as a directory's, the end says which model it is."""
+    whole = f"model:{writer}"
+    return whole if len(whole) <= MAX_RATER_CHARACTERS else f"model:…{writer[7 - MAX_RATER_CHARACTERS:]}"
 
 
 def _ask(workspace: Workspace, writer: CaptionWriter, study: Study, pair: int) -> tuple[Side | None, Side | None]:
@@ -82,13 +88,16 @@ def _outcome(real_left: Side, made_left: Side) -> Literal["real", "synthetic", "
 
 
 def side_by_side(left: UInt8Image, right: UInt8Image) -> UInt8Image:
-    """Both pictures, each fitted into a square, on one grey sheet. Shapes: (H, W, 3) uint8."""
-    sheet = Image.new("RGB", (2 * SIDE_PX + _GAP_PX, SIDE_PX), (128, 128, 128))
+    """Both pictures, each fitted into a square, on one grey sheet, itself square: some processors, as LLaVA-1.5's, cut
+    the middle square out of what they are given, and would lose the outer half of each. Shapes: (H, H, 3) uint8.
+    """
+    whole = 2 * SIDE_PX + _GAP_PX
+    sheet = Image.new("RGB", (whole, whole), (128, 128, 128))
     for place, pixels in enumerate((left, right)):
         image = Image.fromarray(np.ascontiguousarray(pixels))
         scale = SIDE_PX / max(image.size)
         image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))),
                              Image.Resampling.BICUBIC)
         left_px = place * (SIDE_PX + _GAP_PX) + (SIDE_PX - image.width) // 2
-        sheet.paste(image, (left_px, (SIDE_PX - image.height) // 2))
+        sheet.paste(image, (left_px, (whole - image.height) // 2))
     return np.asarray(sheet)

@@ -23,7 +23,7 @@ from synthvlm_ui.store.names import checked_name
 
 QUESTION = "Which picture fits the caption better?"
 MAX_PAIRS = 5000
-_MAX_RATER_CHARACTERS = 80
+MAX_RATER_CHARACTERS = 80
 _NO_SCORES = frozenset({"truncated", "ssim_status", "phash", "guard"})
 
 
@@ -137,11 +137,12 @@ class PreferenceDesk:
 
         Raises: UnknownName, ModelUnavailable, BadSetting.
         """
-        from synthvlm_ui.backends import require_writer
+        from synthvlm_ui.backends import require_sight, require_writer
         from synthvlm_ui.service.devices import resolve_device
 
         found = self._study(study)
-        require_writer(writer)
+        writer = require_writer(writer)
+        require_sight(writer)
         config = {"study": study, "writer": writer, "limit": min(limit or len(found.pairs), len(found.pairs))}
         return self._jobs.submit("judge", config, resolve_device(device))
 
@@ -200,9 +201,9 @@ class PreferenceDesk:
 
     def _rater(self, rater: str | None) -> str:
         name = (rater or self._actor).strip()
-        if not name or len(name) > _MAX_RATER_CHARACTERS or not name.isprintable():
+        if not name or len(name) > MAX_RATER_CHARACTERS or not name.isprintable():
             raise BadSetting(f"{name[:40]!r} cannot be the name of a rater", where="--rater",
-                             fix=f"Give 1 to {_MAX_RATER_CHARACTERS} printable characters.")
+                             fix=f"Give 1 to {MAX_RATER_CHARACTERS} printable characters.")
         return name
 
     def _gaps(self, study: Study) -> dict[str, dict[int, float]]:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from fake_server import FakeServer, fake_server
 from tiny_language_model import save_tiny_language_model
+from tiny_vlm import save_tiny_vlm
 
-from synthvlm_ui.backends import create_writer, require_writer
+from synthvlm_ui.backends import create_writer, require_sight, require_writer
 from synthvlm_ui.errors import BadSetting, ModelUnavailable, UnknownName
 from synthvlm_ui.protocols import CaptionWriter, WriteRequest
 
-KINDS = ("miniature", "transformers", "openai")
+KINDS = ("miniature", "transformers", "vision", "openai")
 
 
 def seeded_answer(_number: int, body: dict[str, object]) -> str:
@@ -33,12 +34,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def writers(tiny: Path, server: FakeServer) -> dict[str, CaptionWriter]:
+def seeing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_vlm(tmp_path_factory.mktemp("vlm"))
+
+
+@pytest.fixture(scope="module")
+def writers(tiny: Path, seeing: Path, server: FakeServer) -> dict[str, CaptionWriter]:
     import torch
 
     # Threads that wait for each other cost far more than they save on tensors this small.
     torch.set_num_threads(1)
-    names = {"miniature": "miniature", "transformers": str(tiny), "openai": server.name}
+    names = {"miniature": "miniature", "transformers": str(tiny), "vision": str(seeing), "openai": server.name}
     return {kind: create_writer(name, device="cpu") for kind, name in names.items()}
 
 
@@ -80,7 +86,7 @@ def test_no_requests_no_texts(writer: CaptionWriter) -> None:
 
 
 def test_temperature_zero_takes_the_likeliest_word(writers: dict[str, CaptionWriter]) -> None:
-    for kind in ("miniature", "transformers"):
+    for kind in ("miniature", "transformers", "vision"):
         first, second = texts(writers[kind].write([asked(seed=1, temperature=0), asked(seed=2, temperature=0)]))
         assert first == second
 
@@ -94,13 +100,34 @@ def test_one_bad_request_costs_its_neighbours_nothing(writers: dict[str, Caption
         assert isinstance(bad, BadSetting) and isinstance(worse, BadSetting)
 
 
+def test_a_vision_language_model_reads_the_picture_and_one_bad_request_costs_nothing(
+        writers: dict[str, CaptionWriter]) -> None:
+    chance = np.random.default_rng(0)
+    pictures = [chance.integers(0, 255, size).astype(np.uint8) for size in ((20, 24, 3), (64, 16, 3))]
+    assert writers["vision"].info.accepts_images and not writers["transformers"].info.accepts_images
+    both = [WriteRequest("a cat", seed=3, max_new_tokens=12, image=picture) for picture in pictures]
+    first, bad, long, second = writers["vision"].write([
+        both[0], WriteRequest("a cat", temperature=-1, image=pictures[0]), asked("cat " * 200), both[1]])
+    assert isinstance(bad, BadSetting) and isinstance(long, BadSetting) and "128" in str(long)
+    assert [first, second] == texts(writers["vision"].write(both))
+    assert first != second, "the same words and seed, another picture"
+
+
+def test_only_writers_that_see_may_judge_pictures(tiny: Path, seeing: Path) -> None:
+    for name in (str(seeing), "openai:m@http://127.0.0.1:9/v1", "org/a-model-that-is-not-here"):
+        require_sight(name)
+    for name in ("miniature", str(tiny)):
+        with pytest.raises(BadSetting, match="reads no images"):
+            require_sight(name)
+
+
 def test_gumbel_noise_draws_from_the_softmax() -> None:
     import torch
 
-    from synthvlm_ui.backends.transformers_writer import _NoiseOfEach
+    from synthvlm_ui.backends.transformers_writer import NoiseOfEach
 
     logits = torch.tensor([[0.0, 1.0, 2.0]])
-    noise = _NoiseOfEach([asked(seed=3, temperature=2.0)])
+    noise = NoiseOfEach([asked(seed=3, temperature=2.0)])
     drawn = np.bincount([int(noise(logits, logits.clone()).argmax()) for _ in range(4000)], minlength=3) / 4000
     assert np.abs(drawn - torch.softmax(logits[0] / 2, -1).numpy()).max() < 0.03
 

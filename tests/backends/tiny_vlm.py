@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 WORDS = ("<image> <s> </s> <pad> <unk> USER: ASSISTANT: Does this figure show a cat dog please answer yes or no. Yes No"
-         ).split()
+         " left right tie").split()
 
 
 def save_tiny_vlm(directory: Path) -> Path:
@@ -41,6 +41,10 @@ def save_tiny_vlm(directory: Path) -> Path:
         text_config=LlamaConfig(vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
                                 num_attention_heads=2, max_position_embeddings=128, pad_token_id=words["<pad>"]),
         image_token_index=words["<image>"], vision_feature_layer=-1, vision_feature_select_strategy="default"))
+    with torch.no_grad():  # larger than transformers' own start, so that a picture has a say in the words
+        for weights in network.parameters():
+            if weights.ndim > 1:
+                weights.mul_(8)
     network.save_pretrained(directory, safe_serialization=True)
     processor.save_pretrained(directory)
     return directory
