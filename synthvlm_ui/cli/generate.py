@@ -14,7 +14,7 @@ from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.records import GenerationSettings
 
 if TYPE_CHECKING:
-    from synthvlm_ui.service import Studio
+    from synthvlm_ui.service import Placement, Studio
 
 RESULT_KEYS = ("generated", "failed", "skipped")
 
@@ -41,8 +41,20 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--matrix", action="append", metavar="NAME=VALUES",
                         help="draw --prompt over the values of one setting, or of two when given twice: "
                              "guidance_scale=1,3 seed=1,2 num_inference_steps=4,8 generator=A,B words=red|blue")
-    parser.add_argument("--executor", choices=("local",), default="local", help="where to run (default: local)")
+    parser.add_argument("--show-slurm", type=at_least(1), metavar="N",
+                        help="draw nothing; print the script that draws this as a Slurm array of N tasks: ... | sbatch")
+    _add_ray(parser)
     parser.add_argument("--detach", action="store_true", help="print the job's id and do not wait for it")
+
+
+def _add_ray(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--executor", choices=("local", "ray"), default="local",
+        help="where to run: this machine's own worker, or a Ray cluster (default: local)")
+    add("--ray-address", default="", metavar="HOST:PORT",
+        help="a running cluster, or auto (default: SYNTHVLM_RAY_ADDRESS or RAY_ADDRESS, else Ray is started here)")
+    add("--ray-workers", type=at_least(1), metavar="N", help="default: one for each GPU, or as the processors allow")
+    add("--ray-cpus", type=at_least(1), metavar="N", help="processors of each worker (default: 4, beside a GPU 1)")
 
 
 def _add_settings(parser: Parser) -> None:
@@ -76,10 +88,13 @@ def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> No
         return
     chosen = {"dataset": options.dataset, "prompt": options.prompt, "limit": options.limit,
               "captions": options.captions}
+    measured = {"scorers": options.scorers, "clip_model": options.clip_model}
     estimate = studio.generation.estimate(settings, **chosen)
-    job_id = studio.generation.start(
-        settings, **chosen, scorers=options.scorers, clip_model=options.clip_model, worker=options.worker
-    )
+    if options.show_slurm:
+        script = studio.generation.slurm(settings, options.show_slurm, **chosen, **measured)
+        output.result({"script": script}, script.splitlines())
+        return
+    job_id = studio.generation.start(settings, **chosen, **measured, placement=_placement(options))
     _say_what_it_takes(estimate, output)
     if options.detach:
         output.result({"job_id": job_id}, [f"job {job_id} started"])
@@ -89,6 +104,12 @@ def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> No
         f"generated {outcome['generated']} images, {outcome['failed']} failed, {outcome['skipped']} were there already "
         f"(job {job_id})"
     ])
+
+
+def _placement(options: argparse.Namespace) -> Placement:
+    from synthvlm_ui.service import Placement
+
+    return Placement(options.executor, options.worker, options.ray_address, options.ray_workers, options.ray_cpus)
 
 
 def _matrix(options: argparse.Namespace, settings: GenerationSettings, studio: Studio, output: Output) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,13 +16,13 @@ from synthvlm_ui.backends import GeneratorFacts, list_generators, require_embedd
 from synthvlm_ui.captions import check_template
 from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS, MAX_CAPTION_CHARACTERS, MIN_FREE_BYTES
 from synthvlm_ui.errors import BadSetting, CaptionTooLong, EmptyInput, UnknownName
-from synthvlm_ui.jobs import slice_chunks
 from synthvlm_ui.records import GenerationSettings
 from synthvlm_ui.scoring import parse_scorers
 from synthvlm_ui.service.caption_desk import SAMPLE_DATASET, CaptionDesk, command_line, prompt_caption
 from synthvlm_ui.service.caption_standing import standing_of
 from synthvlm_ui.service.devices import resolve_device
 from synthvlm_ui.service.job_desk import JobDesk
+from synthvlm_ui.service.placement import Placement, slurm_script
 from synthvlm_ui.service.prompting import VARIATIONS, drawn_prompts, preview_prompts, prompt_of, wildcards_of
 from synthvlm_ui.service.rates import Rates, bytes_per_image
 from synthvlm_ui.store import Workspace
@@ -33,6 +33,7 @@ KEPT, ALL = "kept", "all"
 DEMO_IMAGES_PER_CAPTION = 3
 _MAX_SIDE_PX = 4096
 _MAX_IMAGES_PER_CAPTION = 10_000
+_HERE = Placement()
 
 
 class GenerationDesk:
@@ -63,11 +64,11 @@ class GenerationDesk:
 
     def start(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
               scorers: Sequence[str] = DEFAULT_SCORERS, clip_model: str = DEFAULT_GENERATOR, limit: int | None = None,
-              worker: str | None = None, captions: str = KEPT) -> str:
+              placement: Placement = _HERE, captions: str = KEPT) -> str:
         """Queues the run and returns its job id. Raises: UnknownName, BadSetting, ModelUnavailable, EmptyInput."""
         self._check(settings)
         check_scorers(scorers, clip_model)
-        slice_chunks([], worker)
+        placement.check()
         if (dataset is None) == (prompt is None):
             raise BadSetting("give a dataset or a prompt, and not both", where="--dataset, --prompt")
         if prompt is not None and len(prompt) > MAX_CAPTION_CHARACTERS:
@@ -83,13 +84,13 @@ class GenerationDesk:
         require_generator(settings.generator)
         config: dict[str, Any] = {
             "dataset": dataset or PROMPTS_DATASET, "settings": asdict(settings), "scorers": list(scorers),
-            "clip_model": clip_model, "limit": limit, "worker": worker, "captions": captions,
+            "clip_model": clip_model, "limit": limit, "captions": captions, **placement.config(),
             "created": datetime.now(UTC).isoformat(timespec="seconds")}
         if prompt is not None:
             texts = drawn_prompts(self._workspace, prompt, limit, settings.seed)
             config["caption_ids"] = [prompt_caption(self._workspace, text, PROMPTS_DATASET) for text in texts]
             config["varied_prompt"] = prompt if texts != [prompt] else None
-        return self._jobs.submit("generate", config, resolve_device(settings.device))
+        return self._jobs.submit("generate", config, placement.queue(resolve_device(settings.device)))
 
     def preview_prompts(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
                         limit: int | None = None, captions: str = KEPT) -> dict[str, Any]:
@@ -104,7 +105,23 @@ class GenerationDesk:
         return self.start(settings, dataset=SAMPLE_DATASET)
 
     def command(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
-                limit: int | None = None, captions: str = KEPT) -> str:
+                limit: int | None = None, captions: str = KEPT, placement: Placement = _HERE) -> str:
+        return command_line(self._workspace.root, self._words(settings, dataset, prompt, limit, captions)
+                            + placement.words())
+
+    def slurm(self, settings: GenerationSettings, tasks: int, *, scorers: Sequence[str] = DEFAULT_SCORERS,
+              clip_model: str = DEFAULT_GENERATOR, **source: Any) -> str:
+        """The script that draws the same as an array of ``tasks`` shares. Raises: BadSetting, UnknownName."""
+        self._check(settings)
+        words = self._words(replace(settings, device="auto"), source.get("dataset"), source.get("prompt"),
+                            source.get("limit"), source.get("captions", KEPT))
+        words += ["--scorers", ",".join(scorers) or "none"] if tuple(scorers) != DEFAULT_SCORERS else []
+        words += ["--clip-model", clip_model] if clip_model != DEFAULT_GENERATOR else []
+        program = ["python", "-m", "synthvlm_ui", "--workspace", str(self._workspace.root.resolve())]
+        return slurm_script([*program, *words], tasks, settings.device)
+
+    def _words(self, settings: GenerationSettings, dataset: str | None, prompt: str | None, limit: int | None,
+               captions: str) -> list[str]:
         words = ["generate"]
         words += ["--prompt", prompt] if prompt is not None else ["--dataset", dataset or "NAME"]
         defaults = asdict(GenerationSettings(generator=""))
@@ -113,8 +130,7 @@ class GenerationDesk:
                 words += [f"--{name.replace('_', '-')}", str(value)]
         limited = limit and (prompt is None or (limit != VARIATIONS and prompt_of(self._workspace, prompt).varies))
         words += ["--limit", str(limit)] if limited else []
-        words += ["--captions", captions] if captions != KEPT and dataset else []
-        return command_line(self._workspace.root, words)
+        return words + (["--captions", captions] if captions != KEPT and dataset else [])
 
     def _caption_count(self, dataset: str | None, limit: int | None, captions: str) -> tuple[int, int]:
         """How many captions are drawn, and how many the dataset's curation leaves out."""

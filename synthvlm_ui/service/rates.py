@@ -37,10 +37,7 @@ class Rates:
         known = self._read().get(_key(generator, device, num_inference_steps, width, height))
         if known is not None:
             return Rate(float(known), True)
-        if (generator, device) in _FIRST_GUESS_S:
-            return Rate(_FIRST_GUESS_S[generator, device] * num_inference_steps / 8, False)
-        per_step = _GUESS_CPU_S_PER_STEP_MPX if device == "cpu" else _GUESS_GPU_S_PER_STEP_MPX
-        return Rate(per_step * num_inference_steps * width * height / 2**20, False)
+        return first_guess(generator, device, num_inference_steps, width, height)
 
     def put(self, generator: str, device: str, num_inference_steps: int, width: int, height: int,
             seconds: float) -> None:
@@ -58,6 +55,14 @@ class Rates:
         except (OSError, ValueError):  # a lost estimate is no reason to stop anybody
             return {}
         return rates if isinstance(rates, dict) else {}
+
+
+def first_guess(generator: str, device: str, num_inference_steps: int, width: int, height: int) -> Rate:
+    """The rate before anything was measured: the same in every process. Units: px, seconds per image."""
+    if (generator, device) in _FIRST_GUESS_S:
+        return Rate(_FIRST_GUESS_S[generator, device] * num_inference_steps / 8, False)
+    per_step = _GUESS_CPU_S_PER_STEP_MPX if device == "cpu" else _GUESS_GPU_S_PER_STEP_MPX
+    return Rate(per_step * num_inference_steps * width * height / 2**20, False)
 
 
 def bytes_per_image(width: int, height: int, image_format: str) -> int:

@@ -13,8 +13,10 @@ from typing import Any
 
 from synthvlm_ui.config import WORKER_IDLE_S, environment
 from synthvlm_ui.jobs import JobContext, Worker
+from synthvlm_ui.service.placement import device_of_queue, is_share
 from synthvlm_ui.store import Workspace
 
+_SHARE_IDLE_S = 2.0
 Handler = Callable[[JobContext], Mapping[str, Any]]
 
 
@@ -25,8 +27,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args(arguments)
     workspace = Workspace.open(options.workspace, create=False)
-    handlers = _Handlers(workspace, options.device)
-    idle_s = float(environment("WORKER_IDLE_S", str(WORKER_IDLE_S)))
+    handlers = _Handlers(workspace, device_of_queue(options.device))
+    idle_s = float(environment("WORKER_IDLE_S", str(_SHARE_IDLE_S if is_share(options.device) else WORKER_IDLE_S)))
     Worker(workspace.paths.jobs, options.device, handlers.table(), idle_s).run()
 
 

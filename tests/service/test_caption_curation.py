@@ -20,7 +20,7 @@ from synthvlm_ui.protocols import WriteRequest
 from synthvlm_ui.records import GenerationSettings, WriterInfo
 from synthvlm_ui.service import Studio, caption_curation_desk
 from synthvlm_ui.service.curate_job import PART, run_curate
-from synthvlm_ui.service.generate_job import _captions as captions_to_draw
+from synthvlm_ui.service.generate_plan import captions_to_draw
 from synthvlm_ui.service.real_images_job import real_images_config, run_real_images
 
 CAPTIONS = ["A computer screen showing the google search page.", "a red fox in the snow beside two green trees",

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from made_content import content
 
 from synthvlm_ui.records import GenerationSettings
 from synthvlm_ui.service import Studio
@@ -71,23 +72,6 @@ def kill_and_wait(studio: Studio, job: str, pid: int) -> None:
 def shard_times(studio: Studio) -> dict[str, int]:
     folder = studio.workspace.paths.shards / "sample"
     return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.tar")}
-
-
-def content(studio: Studio) -> dict[str, tuple[bytes, dict[str, float]]]:
-    """Pixels (lossless files, whose facts are equal too) and scores of every candidate, from the shards themselves."""
-    found = {}
-    for shard in studio.workspace.shards.names("sample"):
-        scores: dict[str, dict[str, float]] = {}
-        for key in studio.workspace.scores.keys("sample", shard):
-            table = studio.workspace.scores.read("sample", shard, key)
-            for row, candidate_id in enumerate(table.candidate_ids):
-                scores.setdefault(candidate_id.decode(), {}).update(
-                    {name: float(values[row]) for name, values in table.columns.items()})
-        for member in studio.workspace.shards.read("sample", shard):
-            assert member.image is not None
-            assert member.candidate.id not in found, "an image was made twice"
-            found[member.candidate.id] = (member.image, scores[member.candidate.id])
-    return found
 
 
 @pytest.mark.slow
