@@ -26,6 +26,8 @@ DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "open_clip": 
 TO_REMAKE_ASSETS = {"resvg-py"}
 # Needed only by tests/fuzz/guided.py, which is run by hand and has wheels for Linux alone.
 TO_FUZZ = {"atheris"}
+# The executor for many machines is an extra that the app asks for by name.
+OPTIONAL = {"ray"}
 
 
 def text_of(document: str) -> str:
@@ -71,7 +73,7 @@ def test_every_command_is_documented_and_has_help(command: str, capsys: pytest.C
 def test_every_option_that_the_readme_names_exists() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text_of("README.md")))
     known = {option for command in commands(build_parser()) for option in options_of(command)}
-    others = {"--quiet", "--allowed-host"}  # pip's and app.py's
+    others = {"--quiet", "--allowed-host", "--head", "--address"}  # pip's, app.py's, Ray's
     assert named - others <= known
 
 
@@ -130,7 +132,7 @@ def test_the_changelog_knows_this_version() -> None:
 def test_every_imported_package_is_declared() -> None:
     """In requirements.txt what the app imports; in either file what the tests import."""
     app = declared("requirements.txt")
-    assert imported([ROOT / "app.py", *(ROOT / "synthvlm_ui").rglob("*.py")]) - app == TO_REMAKE_ASSETS
+    assert imported([ROOT / "app.py", *(ROOT / "synthvlm_ui").rglob("*.py")]) - app == TO_REMAKE_ASSETS | OPTIONAL
     assert imported((ROOT / "tests").rglob("*.py")) - app - declared("tests/requirements.txt") == TO_FUZZ
 
 
