@@ -85,7 +85,6 @@ def test_a_line_that_does_not_parse_is_one_line_on_stderr_and_one_object(
 
 
 @pytest.mark.parametrize("line", [
-    ["generate", "--dataset", "d", "--executor", "ray"],
     ["findings", "--quick"],
 ])
 def test_what_does_not_work_yet_is_not_accepted(line: list[str]) -> None:
