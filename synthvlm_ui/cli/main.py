@@ -63,6 +63,8 @@ def _run(arguments: list[str], output: Output) -> int:
     options = build_parser().parse_args(arguments)
     output.as_json = getattr(options, "json", False)
     options.workspace = (getattr(options, "workspace", None) or default_workspace()).expanduser().absolute()
+    if options.needs == "none":
+        return int(options.run(options, None, output) or 0)
     with _studio(options.workspace, options.needs) as studio:
         return int(options.run(options, studio, output) or 0)
 

@@ -16,8 +16,8 @@ from synthvlm_ui.errors import BadSetting
 PROGRAM = "python -m synthvlm_ui"
 
 # What a command needs of the workspace: one it may write (made when it is not there), one to read, or, to answer what
-# does not depend on one, either.
-Needs = Literal["writable", "existing", "any"]
+# does not depend on one, either; none is opened for a command that works on its files.
+Needs = Literal["writable", "existing", "any", "none"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,6 +69,7 @@ def build_parser() -> Parser:
         select,
         train,
         verdict,
+        workspace,
     )
 
     shared = _shared_options()
@@ -91,6 +92,7 @@ def build_parser() -> Parser:
         train,
         evaluate,
         jobs,
+        workspace,
     )
     for room in rooms:
         room.add_to(commands)

@@ -17,6 +17,8 @@ import numpy as np
 
 import synthvlm_ui
 from synthvlm_ui.backends import list_backends
+from synthvlm_ui.jobs.locks import FileLock
+from synthvlm_ui.service.app_lock import hold
 from synthvlm_ui.service.candidate_desk import CandidateDesk
 from synthvlm_ui.service.caption_curation_desk import CaptionCurationDesk
 from synthvlm_ui.service.caption_desk import CaptionDesk
@@ -56,6 +58,7 @@ class Studio:
     def __init__(self, workspace: Workspace, actor: str = "local") -> None:
         self.workspace = workspace
         self._refreshing = threading.Lock()
+        self._place: FileLock | None = None
         self.jobs = JobDesk(workspace)
         self.captions = CaptionDesk(workspace, self._candidates_per_caption)
         self.writing = WritingDesk(workspace, self.jobs)
@@ -88,8 +91,14 @@ class Studio:
         """Opens or creates a workspace. Raises: WorkspaceError."""
         return cls(Workspace.open(Path(workspace), create=not read_only, read_only=read_only), actor)
 
+    def serve_at(self, address: str) -> None:
+        """Makes this process the one app of the workspace. Raises: WorkspaceError naming the app that is it already."""
+        self._place = hold(self.workspace.root, address)
+
     def close(self) -> None:
         """Lets go of the workspace and of the process that answers questions."""
+        if self._place is not None:
+            self._place.release()
         self.queries.close()
         self.workspace.close()
 

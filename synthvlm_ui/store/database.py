@@ -127,4 +127,4 @@ class Database:
 
     def _corrupt(self, error: Exception) -> CorruptData:
         return CorruptData(f"the journal does not read back: {error}", where=str(self.path),
-                           fix="Put back a copy of it, or salvage it with sqlite3's .recover command.")
+                           fix="Put back a copy of it, or run workspace check --repair.")

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 COMPRESSION = "zstd"
 Metadata = dict[str, str]
+# What pyarrow raises beside its own exceptions on a file whose bytes have changed.
+_BROKEN = (OSError, RuntimeError, OverflowError, KeyError, ValueError, TypeError)
 
 
 class DamagedParquet(ValueError):
@@ -30,7 +32,8 @@ class TextWriter:
         import pyarrow.parquet as pq
 
         self._schema = pa.schema([pa.field(name, pa.string()) for name in names])
-        self._writer = pq.ParquetWriter(file, self._schema, compression=COMPRESSION)
+        self._writer = pq.ParquetWriter(file, self._schema, compression=COMPRESSION,
+                                        write_page_checksum=True)
 
     def __enter__(self) -> TextWriter:
         return self
@@ -61,21 +64,20 @@ def write_columns(file: BinaryIO, ids: Sequence[str], columns: Mapping[str, NDAr
 
     table = pa.table({"candidate_id": pa.array(list(ids), pa.string()),
                       **{name: pa.array(values) for name, values in columns.items()}})
-    pq.write_table(table.replace_schema_metadata(metadata), file, compression=COMPRESSION)
+    pq.write_table(table.replace_schema_metadata(metadata), file, compression=COMPRESSION, write_page_checksum=True)
 
 
 def read_columns(path: Path) -> tuple[dict[str, NDArray[Any]], Metadata]:
     """What ``write_columns`` wrote, the ids as S16. Raises: DamagedParquet."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
         # The file is small and read at once; by its path pyarrow would hand it to another thread, piece by piece.
-        table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
+        table = _open(pa.BufferReader(path.read_bytes())).read(use_threads=False)
         columns = {name: table.column(name).to_numpy() for name in table.column_names if name != "candidate_id"}
         columns["candidate_id"] = np.array(table.column("candidate_id").to_pylist(), dtype="S16")
         return columns, _text(table.schema.metadata)
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+    except (pa.ArrowException, *_BROKEN) as error:
         raise _damaged(error) from error
 
 
@@ -87,21 +89,20 @@ def write_table(file: BinaryIO, texts: Mapping[str, Sequence[str | None]], colum
 
     table = pa.table({**{name: pa.array(list(values), pa.string()) for name, values in texts.items()},
                       **{name: pa.array(values) for name, values in columns.items()}})
-    pq.write_table(table.replace_schema_metadata(metadata), file, compression=COMPRESSION)
+    pq.write_table(table.replace_schema_metadata(metadata), file, compression=COMPRESSION, write_page_checksum=True)
 
 
 def read_table(path: Path) -> tuple[dict[str, list[str | None]], dict[str, NDArray[Any]], Metadata]:
     """What ``write_table`` wrote: text columns, numeric columns, metadata. Raises: DamagedParquet."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
+        table = _open(pa.BufferReader(path.read_bytes())).read(use_threads=False)
         texts = {name for name in table.column_names if pa.types.is_string(table.schema.field(name).type)}
         return ({name: table.column(name).to_pylist() for name in texts},
                 {name: table.column(name).to_numpy() for name in table.column_names if name not in texts},
                 _text(table.schema.metadata))
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+    except (pa.ArrowException, *_BROKEN) as error:
         raise _damaged(error) from error
 
 
@@ -109,17 +110,16 @@ def read_batches(path: Path, names: Sequence[str],
                  where: tuple[str, str] | None = None) -> Iterator[list[list[str | None]]]:
     """Some text columns by batches; with ``where`` only rows of that column and value. Raises: DamagedParquet."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with _open(path) as file:
             for batch in file.iter_batches(columns=list(names)):
                 if where is not None:
                     import pyarrow.compute as pc
 
                     batch = batch.filter(pc.equal(batch.column(where[0]), where[1]))
                 yield [batch.column(name).to_pylist() for name in names]
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+    except (pa.ArrowException, *_BROKEN) as error:
         raise _damaged(error) from error
 
 
@@ -131,8 +131,15 @@ def read_metadata(path: Path) -> Metadata:
     try:
         # Of the file, not of its schema: metadata added while writing is only there.
         return _text(pq.read_metadata(path).metadata)
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+    except (pa.ArrowException, *_BROKEN) as error:
         raise _damaged(error) from error
+
+
+def _open(source: Any) -> Any:
+    """Pages carry checksums, so that a flipped bit is an error and never another number."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(source, page_checksum_verification=True)
 
 
 def _text(metadata: Mapping[bytes, bytes] | None) -> Metadata:
@@ -146,11 +153,10 @@ def _damaged(error: Exception) -> DamagedParquet:
 def read_texts(paths: Sequence[Path]) -> tuple[list[str], Any]:
     """The columns ``id`` as a list and ``caption`` as one pyarrow array. Raises: DamagedParquet."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        tables = [pq.read_table(path, columns=["id", "caption"], memory_map=False) for path in paths]
-    except (pa.ArrowInvalid, OSError, KeyError) as error:
+        tables = [_open(path).read(columns=["id", "caption"]) for path in paths]
+    except (pa.ArrowException, *_BROKEN) as error:
         raise DamagedParquet(" ".join(str(error).split())) from error
     whole = pa.concat_tables(tables)
     return whole["id"].to_pylist(), whole["caption"].combine_chunks().fill_null("")

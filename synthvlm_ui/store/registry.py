@@ -46,7 +46,7 @@ class ShardRegistry:
             "SELECT base, rows, dataset, name, digest, candidate_ids FROM shard WHERE base >= ? ORDER BY base", (base,))
         found = []
         for start, count, dataset, name, digest, blob in rows:
-            if start != base or len(blob) != count * ID_BYTES or digest != _digest(blob):
+            if start != base or len(blob) != count * ID_BYTES or digest != digest_of(blob):
                 raise CorruptData(f"the registration of {dataset}/{name} does not read back", where="journal",
                                   fix="Put back a copy of the journal.")
             found.append(Registration(start, dataset, name, np.frombuffer(blob, dtype=f"S{ID_BYTES}")))
@@ -71,9 +71,10 @@ class ShardRegistry:
                 claimed.update(fresh)
                 blob = np.array(fresh, dtype=f"S{ID_BYTES}").tobytes()
                 self._database.write("INSERT INTO shard VALUES (?, ?, ?, ?, ?, ?)",
-                                     (base, len(fresh), dataset, shard, _digest(blob), blob))
+                                     (base, len(fresh), dataset, shard, digest_of(blob), blob))
                 base += len(fresh)
 
 
-def _digest(blob: bytes) -> str:
+def digest_of(blob: bytes) -> str:
+    """What a registration says of its ids, to notice when they do not read back."""
     return hashlib.sha256(blob).hexdigest()[:32]

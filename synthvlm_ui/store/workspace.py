@@ -58,6 +58,9 @@ class Workspace:
             _create(paths, allowed=create and not read_only)
         _check_format(paths.format_file)
         if not read_only:
+            if not os.access(paths.root, os.W_OK):
+                raise WorkspaceError("the workspace may only be read", where=str(paths.root),
+                                     fix="Open it with --read-only, or give it a disk that may be written.")
             with os_errors(paths.root):
                 for folder in FOLDERS:
                     (paths.root / folder).mkdir(exist_ok=True)

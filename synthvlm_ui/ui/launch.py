@@ -21,6 +21,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         from synthvlm_ui.service import Studio
 
         studio = Studio.open(settings.workspace, actor=settings.actor, read_only=settings.read_only)
+        if not settings.read_only:
+            studio.serve_at(f"http://{_shown(settings.host)}:{settings.port}/")
         if settings.demo and not settings.read_only and not studio.summary()["datasets"]:
             studio.generation.start_demo()
     except SynthVLMError as error:
