@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "ui"), str(Path(__file__).parents[1] / "e2e"),
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "ui"),
+                str(Path(__file__).parents[1] / "e2e"),
                 str(Path(__file__).parents[1] / "cli")]
 
 from small_workspace import CAPTIONS, fill  # noqa: E402
