@@ -23,6 +23,7 @@ def add_to(commands: Commands) -> None:
     add("--tasks", type=names, default=(), metavar="LIST", help="tasks of lm-eval (such as mmlu), run as a process")
     add("--include-path", metavar="DIR", help="folder with task files of one's own for lm-eval")
     add("--limit", type=at_least(1), metavar="N", help="the first N pictures, texts or questions only")
+    add("--split", metavar="NAMES", help="real images of these splits only, as a Karpathy file names them: test")
     add("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)")
     add("--lmms-eval", action="store_true", help="only print the lmms-eval line for the model")
     add("--read", metavar="PATH", help="only read a result file of lm-eval or lmms-eval")
@@ -43,7 +44,7 @@ def _evaluate(options: argparse.Namespace, studio: Studio, output: Output) -> No
         output.result({"command": line}, [line])
         return
     request = EvaluationRequest(options.model, options.dataset, options.metrics, options.text, options.tasks,
-                                options.include_path, options.limit)
+                                options.include_path, options.limit, options.split)
     job_id = studio.evaluation.start(request, options.device)
     if options.detach:
         output.result({"job_id": job_id}, [f"job {job_id} is queued"])

@@ -65,9 +65,11 @@ def build_parser() -> Parser:
         info,
         jobs,
         rate,
+        runs,
         score,
         select,
         train,
+        trial,
         verdict,
         workspace,
     )
@@ -90,7 +92,9 @@ def build_parser() -> Parser:
         diversity,
         export,
         train,
+        runs,
         evaluate,
+        trial,
         jobs,
         workspace,
     )

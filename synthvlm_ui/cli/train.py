@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from synthvlm_ui.cli.following import follow
-from synthvlm_ui.cli.output import Output
+from synthvlm_ui.cli.output import Output, table
 from synthvlm_ui.cli.parser import Commands, Parser, at_least, number
 
 if TYPE_CHECKING:
@@ -49,35 +49,53 @@ def _add_settings(parser: Parser) -> None:
         help="draw the tokens of a selection's captions anew each time (synth2-tokens)")
     add("--resume", action="store_true", help="go on with the training that is in --out")
     add("--vision-tower", metavar="DIR|ID", help="CLIP for a LLaVA that starts from a language model as --init-from")
+    add("--split", metavar="NAMES",
+        help="of real images take these splits only, as a Karpathy file names them: train,restval")
+    add("--log-to", metavar="TRACKER", help="also write the numbers to tensorboard or trackio, on this machine")
+    add("--dry-run", action="store_true",
+        help="only look at data, model, directory, disk, memory and device, and say what would run")
     add("--here", action="store_true",
         help="train in this process and not as a job, as under accelerate, torchrun or Slurm")
     add("--detach", action="store_true", help="print the job's id and do not wait for it")
 
 
-def _train(options: argparse.Namespace, studio: Studio, output: Output) -> None:
+def _look(found: Mapping[str, Any], output: Output) -> int:
+    """What a preflight saw; exit code 2 when the training would be refused."""
+    marks = {"ok": "ok", "warning": "warning", "failed": "FAILED"}
+    rows = [(marks[check["state"]], check["name"], ". ".join(filter(None, (check["text"], check["fix"]))))
+            for check in found["checks"]]
+    lines = [*table(rows), found["command"]]
+    output.result(found, lines + ([found["launch_command"]] if found["launch_command"] else []))
+    return 0 if found["ok"] else 2
+
+
+def _train(options: argparse.Namespace, studio: Studio, output: Output) -> int | None:
     settings = studio.training.settings(
         recipe=options.recipe, out=str(options.out), selections=tuple(options.selection), real=tuple(options.real),
         data=_text(options.data), images=_text(options.images), init_from=options.init_from,
         configuration=options.config, language=options.language_model, perceptual=options.perceptual,
         max_steps=options.max_steps, learning_rate=options.learning_rate, batch_size=options.batch_size,
         seed=options.seed, device=options.device, resume=options.resume,
-        on_the_fly=options.on_the_fly, vision_tower=options.vision_tower)
+        on_the_fly=options.on_the_fly, vision_tower=options.vision_tower, split=options.split, log_to=options.log_to)
+    if options.dry_run:
+        return _look(studio.training.preflight(settings), output)
     if options.here:
         outcome = studio.training.run_here(settings, _Terminal(output))
         output.result(outcome, [f"trained {outcome['steps']} steps, loss {outcome['final_loss']:.4f}",
                                 outcome["checkpoint"]])
-        return
+        return None
     plan = studio.training.check(settings)
     job_id = studio.training.start(settings)
     output.note(f"{plan['pairs']} pairs, {plan['steps']} steps of {plan['batch_size']} ({plan['epochs']:.3g} rounds), "
                 f"configuration {plan['configuration']}")
     if options.detach:
         output.result({"job_id": job_id}, [f"job {job_id} started"])
-        return
+        return None
     result = follow(studio, job_id, output)["result"]
     outcome = {**{key: result.get(key) for key in ("checkpoint", "final_loss", "steps")}, "job_id": job_id}
     output.result(outcome, [f"trained {outcome['steps']} steps, loss {outcome['final_loss']:.4f}",
                             f"{outcome['checkpoint']} (job {job_id})"])
+    return None
 
 
 class _Terminal:

@@ -16,7 +16,7 @@ import torch
 from synthvlm_ui.errors import ModelUnavailable
 from synthvlm_ui.models import storage, torchvision_ops
 from synthvlm_ui.models.language import load_language_model
-from synthvlm_ui.models.vlm import load_vlm
+from synthvlm_ui.models.vlm import load_vlm, untrained_vlm
 from synthvlm_ui.protocols import UInt8Image
 
 TOKEN_VLM = "token-vlm"
@@ -33,12 +33,14 @@ class Captioner(Protocol):
 class TokenCaptioner:
     """Synth2's captioner: the tokenizer turns a picture into tokens, the VLM reads them.
 
-    Args: ``vlm``, ``lm`` and ``vq``, the directories of its three parts.
+    Args: ``vlm``, ``lm`` and ``vq``, the directories of its three parts. ``trained`` False makes it as it was before
+    its first step.
     """
 
-    def __init__(self, vlm: Path, lm: Path, vq: Path, device: str = "cpu") -> None:
+    def __init__(self, vlm: Path, lm: Path, vq: Path, device: str = "cpu", *, trained: bool = True) -> None:
         self._tokenizer = storage.load_image_tokenizer(vq).to(device)
-        self._model = load_vlm(vlm, load_language_model(lm, device)).to(device)
+        language = load_language_model(lm, device)
+        self._model = (load_vlm if trained else untrained_vlm)(vlm, language).to(device)
         self._side = int(getattr(self._tokenizer.config, "side", 0)) or _side_of(self._tokenizer)
 
     def caption(self, images: Sequence[UInt8Image]) -> list[str]:
@@ -63,6 +65,13 @@ class TransformersCaptioner:
                                    fix="Name a directory with the model and its processor.") from error
         self._model, self._device = model.to(device).eval(), device
 
+    @classmethod
+    def of(cls, model: Any, processor: Any) -> TransformersCaptioner:
+        """The captioner of a model that is open already, on the processor."""
+        made = cls.__new__(cls)
+        made._model, made._processor, made._device = model.eval(), processor, "cpu"
+        return made
+
     def caption(self, images: Sequence[UInt8Image]) -> list[str]:
         from PIL import Image
 
@@ -84,11 +93,11 @@ class TransformersCaptioner:
         return str(getattr(self._processor, "image_token", "<image>"))
 
 
-def load_captioner(directory: Path, device: str = "cpu") -> Captioner:
+def load_captioner(directory: Path, device: str = "cpu", *, trained: bool = True) -> Captioner:
     """The captioner in a directory: one that training made (parts ``vlm``, ``lm``, ``vq``, or the ``vlm`` part with the
     others beside it), or a model of transformers.
 
-    Raises: ModelUnavailable.
+    ``trained`` False gives a token VLM as it was before its first step. Raises: ModelUnavailable.
     """
     torchvision_ops.ensure_importable()
     for vlm, parts in ((directory / "vlm", directory), (directory, directory.parent)):
@@ -97,7 +106,7 @@ def load_captioner(directory: Path, device: str = "cpu") -> Captioner:
             if missing:
                 raise ModelUnavailable(f"the part {missing[0]!r} is missing beside the VLM", where=str(parts),
                                        fix="Keep the folders of a training run together.")
-            return TokenCaptioner(vlm, parts / "lm", parts / "vq", device)
+            return TokenCaptioner(vlm, parts / "lm", parts / "vq", device, trained=trained)
     return TransformersCaptioner(directory, device)
 
 

@@ -151,6 +151,10 @@ class JobDirectory:
         """The rows a job has reported so far, oldest first. Raises UnknownName."""
         return json_files.read_lines(self.files(id).metrics_file)
 
+    def last_metrics(self, id: str, rows: int) -> builtins.list[dict[str, Any]]:
+        """The last rows only, cheap however long the job has run. Raises UnknownName."""
+        return json_files.rows_of(json_files.tail(self.files(id).metrics_file, rows))
+
     def live_dir(self, id: str) -> Path:
         """Where a running job shows unfinished work. Raises UnknownName."""
         return self.files(id).live

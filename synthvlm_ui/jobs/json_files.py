@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +110,13 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return []
+    return rows_of(text.split("\n")[:-1])
+
+
+def rows_of(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """The objects of lines of JSON; what is no object is left out."""
     rows: list[dict[str, Any]] = []
-    for line in text.split("\n")[:-1]:
+    for line in lines:
         try:
             row = json.loads(line)
         except ValueError:

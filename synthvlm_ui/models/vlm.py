@@ -175,6 +175,13 @@ def load_vlm(directory: Path, language: LanguageModel) -> TokenVlm:
     return model.eval().requires_grad_(False)
 
 
+def untrained_vlm(directory: Path, language: LanguageModel) -> TokenVlm:
+    """The VLM of a directory as it was before its first step: its gates are shut, so it writes what the frozen
+    language model writes on its own. Raises: ModelUnavailable."""
+    config, tensors = storage.read(directory, "token-vlm")
+    return TokenVlm(language, tensors["codebook"], VlmConfig(**config)).eval().requires_grad_(False)
+
+
 def _idefics(network: Any, config: VlmConfig) -> Any:
     """Idefics around the weights of a LLaMA network; everything of LLaMA frozen."""
     from transformers import IdeficsConfig, IdeficsForVisionText2Text

@@ -15,6 +15,7 @@ from synthvlm_ui.evaluation import lmms_eval_command, read_results
 from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.devices import resolve_device
 from synthvlm_ui.service.job_desk import JobDesk
+from synthvlm_ui.service.training_pairs import rows_of_split
 from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.store import Workspace
 
@@ -28,7 +29,8 @@ METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """What to measure. ``tasks`` are lm-eval's; ``limit`` is the most pictures or texts."""
+    """What to measure. ``tasks`` are lm-eval's; ``limit`` is the most pictures or texts, ``split``
+    keeps the real images of these splits only."""
 
     model: str
     dataset: str | None = None
@@ -37,6 +39,7 @@ class EvaluationRequest:
     tasks: tuple[str, ...] = ()
     include_path: str | None = None
     limit: int | None = None
+    split: str | None = None
 
 
 class EvaluationDesk:
@@ -57,7 +60,10 @@ class EvaluationDesk:
             raise BadSetting("no such file", where=request.text, fix="Name a text file, one text per line.")
         if set(request.metrics) - ({"perplexity"} if request.text else set()):
             self._check_dataset(request)
+        directory = Path(request.model).expanduser()
         config = asdict(request) | {"metrics": list(request.metrics), "tasks": list(request.tasks)}
+        if directory.is_dir():  # which the worker could not find from where it stands, nor a table by its name
+            config["model"] = str(directory.absolute())
         return self._jobs.submit("evaluate", config, resolve_device(device))
 
     def read(self, path: Path | str) -> dict[str, float]:
@@ -73,7 +79,8 @@ class EvaluationDesk:
         words = ["evaluate", "--model", request.model or "DIR"]
         for flag, value in (("--dataset", request.dataset), ("--metrics", ",".join(request.metrics)),
                             ("--text", request.text), ("--tasks", ",".join(request.tasks)),
-                            ("--include-path", request.include_path), ("--limit", request.limit)):
+                            ("--include-path", request.include_path), ("--limit", request.limit),
+                            ("--split", request.split)):
             words += [flag, str(value)] if value else []
         return command_line(self._workspace.root, words)
 
@@ -85,6 +92,9 @@ class EvaluationDesk:
             raise UnknownName.of("dataset", request.dataset, list(known))
         self._workspace.columns.refresh()
         pictures = {"cider", "retrieval"} & set(request.metrics)
-        if pictures and not len(rows_of(self._workspace.columns, request.dataset, real=True)):
+        rows = rows_of(self._workspace.columns, request.dataset, real=True)
+        if pictures and not len(rows):
             raise EmptyInput(f"dataset {request.dataset!r} has no real images",
                              fix="Import it with --images DIR, or take miniature:world-heldout.")
+        if pictures and request.split:
+            rows_of_split(self._workspace, request.dataset, rows, request.split)

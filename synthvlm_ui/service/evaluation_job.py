@@ -14,6 +14,7 @@ from synthvlm_ui.evaluation import cider, lm_eval_command, plain_words, retrieva
 from synthvlm_ui.jobs import JobContext
 from synthvlm_ui.protocols import UInt8Image
 from synthvlm_ui.service.engines import Engines
+from synthvlm_ui.service.training_pairs import rows_of_split
 from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.store import Workspace
 
@@ -23,7 +24,7 @@ _BATCH = 32
 class _Pictures:
     """A dataset's real images, each with all captions that name it (COCO has five)."""
 
-    def __init__(self, workspace: Workspace, dataset: str, limit: int | None) -> None:
+    def __init__(self, workspace: Workspace, dataset: str, limit: int | None, split: str | None = None) -> None:
         columns = workspace.columns
         captions = workspace.captions.load(dataset)
         texts: dict[str, list[str]] = {}
@@ -31,7 +32,8 @@ class _Pictures:
             texts.setdefault(_picture_of(caption.id, caption.image), []).append(caption.caption)
         names = {caption.id: _picture_of(caption.id, caption.image) for caption in captions}
         first: dict[str, int] = {}
-        for row in rows_of(columns, dataset, real=True):
+        rows = rows_of(columns, dataset, real=True)
+        for row in rows_of_split(workspace, dataset, rows, split) if split else rows:
             if columns.ok[row]:
                 caption_id = columns.caption_id(int(columns.caption_code[row]))
                 first.setdefault(names.get(caption_id, caption_id), int(row))
@@ -67,7 +69,7 @@ def _cider(context: JobContext, workspace: Workspace, engines: Engines) -> dict[
 
     config = context.config
     captioner = load_captioner(Path(config["model"]), engines.device)
-    pictures = _Pictures(workspace, config["dataset"], config["limit"])
+    pictures = _Pictures(workspace, config["dataset"], config["limit"], config.get("split"))
     written: list[str] = []
     for images in pictures.batches():
         written += captioner.caption(images)
@@ -84,7 +86,7 @@ def _cider(context: JobContext, workspace: Workspace, engines: Engines) -> dict[
 def _retrieval(context: JobContext, workspace: Workspace, engines: Engines) -> dict[str, float]:
     config = context.config
     embedder = engines.embedder(config["model"])
-    pictures = _Pictures(workspace, config["dataset"], config["limit"])
+    pictures = _Pictures(workspace, config["dataset"], config["limit"], config.get("split"))
     parts = []
     for images in pictures.batches():
         parts.append(embedder.embed_images(images))

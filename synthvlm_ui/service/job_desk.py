@@ -53,6 +53,14 @@ class JobDesk:
         """The rows that a job has reported so far. Raises: UnknownName."""
         return self._directory.metrics(job_id)
 
+    def last_metrics(self, job_id: str, rows: int) -> builtins.list[dict[str, Any]]:
+        """The last rows of them. Raises: UnknownName."""
+        return self._directory.last_metrics(job_id, rows)
+
+    def config(self, job_id: str) -> dict[str, Any]:
+        """What the job was asked to do. Raises: UnknownName."""
+        return self._directory.config(job_id)
+
     def stop(self, job_id: str) -> dict[str, Any]:
         self._directory.stop(job_id)
         return {"jobs": [self._directory.show(job_id).to_json()]}

@@ -48,8 +48,10 @@ class _Questions:
 
     def __init__(self) -> None:
         self._embedders: dict[str, Any] = {}
+        self._captioners: dict[str, Any] = {}
         self._kinds: Mapping[str, Callable[[Mapping[str, Any]], Answer]] = {
-            "embed_text": self._embed_text, "ping": lambda payload: {"pong": payload.get("word")}}
+            "embed_text": self._embed_text, "caption": self._caption,
+            "ping": lambda payload: {"pong": payload.get("word")}}
 
     def answer(self, line: bytes) -> Answer:
         """The answer, or the error as data."""
@@ -79,6 +81,11 @@ class _Questions:
                                    f"{loaded}", fix="Score again with the scorer clip.")
         vector = embedder.embed_texts([str(settings.get("prefix", "")) + str(payload["text"])])[0]
         return {"vector": [round(float(value), 7) for value in vector]}
+
+    def _caption(self, payload: Mapping[str, Any]) -> Answer:
+        from synthvlm_ui.service.trial import caption
+
+        return caption(payload, self._captioners)
 
 
 def _write(descriptor: int, content: bytes) -> None:

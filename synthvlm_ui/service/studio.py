@@ -40,9 +40,11 @@ from synthvlm_ui.service.neighbours import Neighbours
 from synthvlm_ui.service.preference_desk import PreferenceDesk
 from synthvlm_ui.service.query import QueryDesk
 from synthvlm_ui.service.real_image_desk import RealImageDesk
+from synthvlm_ui.service.run_desk import RunDesk
 from synthvlm_ui.service.saved_view_desk import SavedViewDesk
 from synthvlm_ui.service.scoring_desk import ScoringDesk
 from synthvlm_ui.service.training_desk import TrainingDesk
+from synthvlm_ui.service.trial_desk import TrialDesk
 from synthvlm_ui.service.verdict_desk import VerdictDesk
 from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.service.views import Views
@@ -78,7 +80,9 @@ class Studio:
                                      self.candidates)
         self.diversity = DiversityDesk(workspace, self.jobs)
         self.training = TrainingDesk(workspace, self.jobs)
+        self.runs = RunDesk(workspace, self.jobs)
         self.evaluation = EvaluationDesk(workspace, self.jobs)
+        self.trials = TrialDesk(self.queries)
         self.diversity_maps = DiversityMapDesk(workspace, self.jobs)
         self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
         self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)

@@ -15,7 +15,7 @@ from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.jobs import JobContext
 from synthvlm_ui.service.training_pairs import open_conversations, open_sources
 from synthvlm_ui.store import Workspace
-from synthvlm_ui.training import RunDirectory, TrainRequest
+from synthvlm_ui.training import RunDirectory, TrainRequest, open_tracker
 
 if TYPE_CHECKING:
     from synthvlm_ui.training.watcher import Watcher
@@ -27,7 +27,11 @@ MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 def run_train(context: JobContext, workspace: Workspace) -> Mapping[str, Any]:
     """Carries a training to its last step or to the user's stop. Returns {checkpoint, final_loss, steps}."""
     context.progress.update(0, 0, message="loading")
-    return carry_out(context.config, workspace, _JobWatcher(context), context.device, context.id)
+    watcher = _JobWatcher(context)
+    try:
+        return carry_out(context.config, workspace, watcher, context.device, context.id)
+    finally:
+        watcher.close()
 
 
 def carry_out(config: Mapping[str, Any], workspace: Workspace, watcher: Watcher, device: str,
@@ -55,6 +59,7 @@ def _synth2(config: Mapping[str, Any], workspace: Workspace, watcher: Watcher, d
         learning_rate=config["learning_rate"], batch_size=config["batch_size"], seed=config["seed"], device=device,
         resume=config["resume"], on_the_fly=config["on_the_fly"],
         facts={"job": job_id, "perceptual": config["perceptual"], "language": config["language"],
+               "continues": bool(config["init_from"]) and config["configuration"] in (None, "finetune"),
                "command": config.get("command", "")},
     ), watcher)  # fmt: skip
 
@@ -85,6 +90,9 @@ class _JobWatcher:
     def __init__(self, context: JobContext) -> None:
         self._context = context
         self._first: tuple[int, float] | None = None
+        config = context.config
+        self._tracker = open_tracker(config["log_to"], Path(config["out"]), context.id, config) \
+            if config.get("log_to") else None
 
     def phase(self, message: str, done: int = 0, total: int = 0) -> None:
         self._context.progress.update(done, total, message=message)
@@ -95,7 +103,15 @@ class _JobWatcher:
         rate = (step - first_step) / (now_s - first_s) if now_s > first_s and step > first_step else None
         shown = f"loss {numbers['loss']:.4f}" + (f", {rate:.3g} steps/s" if rate else "")
         self._context.progress.update(step, steps, message=shown)
-        self._context.metrics({"step": step, **numbers})
+        row = {**numbers, **({"steps_per_s": round(rate, 4)} if rate else {})}
+        self._context.metrics({"step": step, **row})
+        if self._tracker is not None:
+            self._tracker.log(step, row)
+
+    def close(self) -> None:
+        """Ends what was opened for this run."""
+        if self._tracker is not None:
+            self._tracker.close()
 
     def should_stop(self) -> bool:
         return self._context.progress.should_stop()

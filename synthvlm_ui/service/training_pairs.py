@@ -81,7 +81,7 @@ def open_sources(workspace: Workspace, settings: dict[str, Any]) -> tuple[Source
     """
     workspace.columns.refresh()
     sources = [_selection(workspace, *named_weight(text)) for text in settings["selections"]]
-    sources += [_real(workspace, *named_weight(text)) for text in settings["real"]]
+    sources += [_real(workspace, *named_weight(text), settings.get("split")) for text in settings["real"]]
     if settings["data"]:
         sources.append(_file(Path(settings["data"]), settings["images"]))
     if not sources:
@@ -119,15 +119,68 @@ def _selection(workspace: Workspace, name: str, weight: float | None) -> Source:
     return Source(name, StoredPairs(workspace.columns, workspace.columns.ordinals_of(ids)), weight, synthetic=True)
 
 
-def _real(workspace: Workspace, name: str, weight: float | None) -> Source:
+def _real(workspace: Workspace, name: str, weight: float | None, split: str | None = None) -> Source:
     if name not in workspace.captions.datasets():
         raise UnknownName.of("dataset", name, workspace.captions.datasets())
     rows = rows_of(workspace.columns, name, real=True)
     rows = rows[workspace.columns.ok[rows]]
     if not len(rows):
         raise EmptyInput(f"dataset {name!r} has no real images", fix="Import them with captions import --images DIR.")
+    if split:
+        rows = rows_of_split(workspace, name, rows, split)
     order = np.argsort(workspace.columns.candidate_id[rows])  # which does not depend on when they came
     return Source(f"real {name}", StoredPairs(workspace.columns, rows[order]), weight)
+
+
+def rows_of_split(workspace: Workspace, dataset: str, rows: NDArray[np.int64], split: str) -> NDArray[np.int64]:
+    """The rows whose captions are of one of the splits that are named, with commas between them.
+
+    Raises: EmptyInput, with the splits that there are.
+    """
+    wanted = {name.strip() for name in split.split(",") if name.strip()}
+    found = {caption.id: str(caption.meta.get("split") or "") for caption in workspace.captions.load(dataset)}
+    columns = workspace.columns
+    codes = columns.caption_code[rows]
+    inside = np.array([found.get(columns.caption_id(int(code)), "") in wanted for code in codes], bool)
+    if not inside.any():
+        known = sorted(filter(None, set(found.values()))) or ["none"]
+        raise EmptyInput(f"dataset {dataset!r} has no real image of the split {split}", where="--split",
+                         fix=f"Its file named these splits: {', '.join(known)}.")
+    chosen: NDArray[np.int64] = rows[inside]
+    return chosen
+
+
+def facts_of(workspace: Workspace, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a table over runs says of each source: kind, name, weight, pairs, mean scores, as they are now."""
+    columns, facts = workspace.columns, []
+    for text in settings["selections"]:
+        name, weight = named_weight(text)
+        chosen = workspace.selections.load(name)
+        facts.append({"kind": "selection", "name": name, "weight": weight, "pairs": chosen.kept,
+                      "rule": chosen.rule.to_json(),
+                      "scores": _means(columns, columns.ordinals_of(chosen.candidate_ids))})
+    for text in settings["real"]:
+        name, weight = named_weight(text)
+        rows = rows_of(columns, name, real=True)
+        if settings.get("split"):
+            rows = rows_of_split(workspace, name, rows, settings["split"])
+        facts.append({"kind": "real", "name": name, "weight": weight, "pairs": len(rows),
+                      "scores": _means(columns, rows)})
+    if settings["data"]:
+        facts.append({"kind": "file", "name": settings["data"], "weight": None, "pairs": None, "scores": {}})
+    return facts
+
+
+def _means(columns: CandidateColumns, rows: NDArray[np.integer]) -> dict[str, float]:
+    """Mean CLIPScore and SSIM of the rows that have them."""
+    known = set(columns.score_columns())
+    found = {}
+    for name in ("clip_cosine", "ssim"):
+        values = columns.score(name)[rows] if name in known else np.zeros(0)
+        values = values[np.isfinite(values)]
+        if len(values):
+            found[name] = round(float(values.mean()), 6)
+    return found
 
 
 def _file(path: Path, images: str | None) -> Source:

@@ -12,6 +12,7 @@ from synthvlm_ui.store.embedding_table import Embeddings
 from synthvlm_ui.store.events import Event, EventKind
 from synthvlm_ui.store.index import Problem
 from synthvlm_ui.store.journal import Journal
+from synthvlm_ui.store.names import checked_name
 from synthvlm_ui.store.paths import WorkspacePaths
 from synthvlm_ui.store.scores import ScoreStore, ShardScores
 from synthvlm_ui.store.selections import SelectionStore
@@ -22,4 +23,5 @@ __all__ = [
     "AddedCaptions", "CandidateColumns", "CaptionCurationStore", "CaptionDecision", "CaptionEmbeddings",
     "CaptionStore", "Clustering", "ClusteringStore", "Embeddings", "Event", "EventKind", "Journal", "Problem",
     "ScoreStore", "SelectionStore", "ShardMember", "ShardScores", "ShardStore", "Workspace", "WorkspacePaths",
+    "checked_name",
 ]

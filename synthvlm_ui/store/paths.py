@@ -66,6 +66,10 @@ class WorkspacePaths:
         return self.root / "exports"
 
     @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
     def jobs(self) -> Path:
         return self.root / "jobs"
 

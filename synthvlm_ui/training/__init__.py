@@ -8,11 +8,14 @@ from synthvlm_ui.training.conversations import Conversations, LlavaFile, PairCon
 from synthvlm_ui.training.pairs import Mixture, Pairs, Source
 from synthvlm_ui.training.presets import PRESETS, RECIPES, Preset, configurations, preset_of
 from synthvlm_ui.training.request import Outcome, TrainRequest
+from synthvlm_ui.training.room import Room, room_of_llava, room_of_synth2, shapes_of
 from synthvlm_ui.training.run_directory import RunDirectory
+from synthvlm_ui.training.trackers import TRACKERS, open_tracker, require_tracker
 
 __all__ = [
     "PRESETS",
     "RECIPES",
+    "TRACKERS",
     "Conversations",
     "LlavaFile",
     "Mixture",
@@ -20,9 +23,15 @@ __all__ = [
     "PairConversations",
     "Pairs",
     "Preset",
+    "Room",
     "RunDirectory",
     "Source",
     "TrainRequest",
     "configurations",
+    "open_tracker",
     "preset_of",
+    "require_tracker",
+    "room_of_llava",
+    "room_of_synth2",
+    "shapes_of",
 ]

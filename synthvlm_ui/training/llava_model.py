@@ -42,6 +42,12 @@ def open_llava(directory: Path, vision: Path | None, dtype: torch.dtype) -> tupl
         raise ModelUnavailable(f"this model cannot be loaded: {reason}", where=str(directory)) from error
 
 
+def open_untrained(directory: Path, vision: Path | None, seed: int) -> tuple[Any, Any]:
+    """Model and processor as a training with this seed found them, on the processor. Raises: as ``open_llava``."""
+    torch.manual_seed(seed)  # of a new projector
+    return open_llava(directory, vision, torch.float32)
+
+
 def _composed(language: Path, vision: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     from transformers import (
         AutoModelForCausalLM,

@@ -19,7 +19,7 @@ from synthvlm_ui.errors import BadSetting, CorruptData
 
 RUN, SETTINGS, PREFIX, TENSORS, STATE = "run", "settings.json", "checkpoint-", "tensors.safetensors", "state.json"
 # What may differ between a run and its continuation: it may be asked for more steps, and elsewhere.
-_MAY_CHANGE = ("steps", "device", "job", "command")
+_MAY_CHANGE = ("steps", "device", "job", "command", "continues")
 
 
 @dataclass(frozen=True)

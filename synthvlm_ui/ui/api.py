@@ -100,6 +100,19 @@ class Api:
 
         return Route(PREFIX + path, endpoint, methods=["POST"])
 
+    def upload(self, path: str, action: Callable[[bytes, Mapping[str, str]], Any], most_bytes: int) -> Route:
+        """A route whose action gets the request's body as it came, such as a picture, and the query's values."""
+        async def endpoint(request: Request) -> Response:
+            _note_actor(request)
+            try:
+                content = await _body_of(request, most_bytes)
+            except SynthVLMError as error:
+                return error_response(error)
+            values = dict(request.query_params)
+            return await self._answer(lambda: action(content, values))
+
+        return Route(PREFIX + path, endpoint, methods=["POST"])
+
     def bytes(self, path: str, action: Callable[[Mapping[str, str]], tuple[bytes, str]], *, cache: str) -> Route:
         """A route that answers with the bytes and media type its action returns."""
         async def endpoint(request: Request) -> Response:
@@ -177,11 +190,7 @@ def candidate_id(values: Mapping[str, str], name: str = "id") -> str:
 async def _object_of(request: Request) -> Json:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise BadSetting("the request is not JSON", fix="Send it as application/json.")
-    content = b""
-    async for part in request.stream():
-        content += part
-        if len(content) > MAX_BODY_BYTES:
-            raise BadSetting(f"the request is larger than {MAX_BODY_BYTES // 2**20} MiB", fix="Send less at a time.")
+    content = await _body_of(request, MAX_BODY_BYTES)
     try:
         value = json.loads(content or b"{}")
     except ValueError:
@@ -189,6 +198,16 @@ async def _object_of(request: Request) -> Json:
     if not isinstance(value, dict):
         raise BadSetting("the request is not a JSON object")
     return value
+
+
+async def _body_of(request: Request, most_bytes: int) -> bytes:
+    """Raises: BadSetting when there is more of it."""
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > most_bytes:
+            raise BadSetting(f"the request is larger than {most_bytes // 2**20} MiB", fix="Send less at a time.")
+    return bytes(content)
 
 
 def _note_actor(request: Request) -> None:

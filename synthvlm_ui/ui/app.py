@@ -10,7 +10,16 @@ from typing import Any
 
 from synthvlm_ui.config import AppSettings
 from synthvlm_ui.service import Studio
-from synthvlm_ui.ui import captions_tab, compare_tab, curate_tab, diversity_tab, export_tab, generate_tab, jobs_drawer
+from synthvlm_ui.ui import (
+    captions_tab,
+    compare_tab,
+    curate_tab,
+    diversity_tab,
+    export_tab,
+    generate_tab,
+    jobs_drawer,
+    train_tab,
+)
 from synthvlm_ui.ui.api import PREFIX, Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.guards import middleware
@@ -29,6 +38,7 @@ stroke-width='1.8' fill='none'/%3E%3C/svg%3E">
 <link rel="stylesheet" href="{STATIC}/css/diversity.css">
 <link rel="stylesheet" href="{STATIC}/css/captions.css">
 <link rel="stylesheet" href="{STATIC}/css/compare.css">
+<link rel="stylesheet" href="{STATIC}/css/train.css">
 <script type="module" src="{STATIC}/js/main.js"></script>
 """
 
@@ -41,7 +51,8 @@ def build_app(studio: Studio, settings: AppSettings) -> tuple[Any, dict[str, Any
                        delete_cache=(3600, 3600)) as page:
         jobs_drawer.build()
         with gradio.Tabs(elem_id="rooms"):
-            for tab in (captions_tab, generate_tab, curate_tab, compare_tab, diversity_tab, export_tab):
+            for tab in (captions_tab, generate_tab, curate_tab, compare_tab, diversity_tab, export_tab,
+                        train_tab):
                 tab.build(api)
     _rest(page)
     return page, _launch_arguments(api, settings)

@@ -19,6 +19,7 @@ from synthvlm_ui.ui.routes_compare import compare_routes
 from synthvlm_ui.ui.routes_curate import curate_routes
 from synthvlm_ui.ui.routes_diversity import diversity_routes
 from synthvlm_ui.ui.routes_jobs import job_routes
+from synthvlm_ui.ui.routes_train import train_routes
 
 IMMUTABLE = "private, max-age=31536000, immutable"  # a candidate's id follows from what determines its pixels
 MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
@@ -37,6 +38,7 @@ def build_routes(api: Api) -> list[Route]:
         *curate_routes(api),
         *compare_routes(api),
         *diversity_routes(api),
+        *train_routes(api),
         *caption_rule_routes(api),
     ]
 

@@ -45,6 +45,13 @@ export function post(path, body = {}) {
   }));
 }
 
+// Sends a file as it is.
+export function upload(path, file, values = {}) {
+  const url = new URL(path, BASE);
+  for (const [name, value] of Object.entries(values)) url.searchParams.set(name, value);
+  return answer(fetch(url, { method: "POST", body: file, headers: { "content-type": "application/octet-stream", ...named() } }));
+}
+
 // Runs an action of the user; an error becomes a toast and the result undefined.
 export async function attempt(action) {
   try {

@@ -12,6 +12,7 @@ import "./curate/tab.js";
 import "./compare/tab.js";
 import "./diversity/tab.js";
 import "./export.js";
+import "./train/tab.js";
 import { rememberTabs } from "./tabs.js";
 
 rememberTabs();

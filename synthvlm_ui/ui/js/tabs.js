@@ -2,7 +2,7 @@
 
 import { workspace } from "./workspace.js";
 
-const NAMES = ["captions", "generate", "curate", "compare", "diversity", "export"];
+const NAMES = ["captions", "generate", "curate", "compare", "diversity", "export", "train"];
 
 // On a narrow page gradio moves the last tabs into a menu, where they are plain buttons.
 const TAB = "[role=tab], .overflow-dropdown button";

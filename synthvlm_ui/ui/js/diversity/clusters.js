@@ -3,7 +3,7 @@
 import { attempt, post, thumb } from "../api.js";
 import { el, field, options } from "../dom.js";
 import { count, percent, plural } from "../format.js";
-import { colourOf } from "./charts.js";
+import { colourOf } from "../plots.js";
 
 export class Clusters {
   constructor({ onopen, onfill }) {

@@ -2,7 +2,7 @@
 // without a graphics card. Knows no server: ``onlasso(numbers)`` gets the points inside, ``onpoint(number)`` the nearest.
 
 import { el } from "../dom.js";
-import { colourOf, isDark } from "./charts.js";
+import { colourOf, isDark } from "../plots.js";
 
 const HUES = 20;
 const NONE = 255;

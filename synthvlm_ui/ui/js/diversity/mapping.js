@@ -5,7 +5,7 @@ import { el, field, options } from "../dom.js";
 import { count, percent, plural } from "../format.js";
 import { toast } from "../toast.js";
 import { workspace } from "../workspace.js";
-import { colourOf } from "./charts.js";
+import { colourOf } from "../plots.js";
 import { PointMap } from "./map.js";
 
 const TITLES = { pca: "PCA", tsne: "t-SNE", umap: "UMAP" };
