@@ -44,7 +44,7 @@ class TokenCaptioner:
         self._side = int(getattr(self._tokenizer.config, "side", 0)) or _side_of(self._tokenizer)
 
     def caption(self, images: Sequence[UInt8Image]) -> list[str]:
-        pixels = torch.stack([torch.from_numpy(_square(image, self._side)) for image in images])
+        pixels = torch.stack([torch.from_numpy(np.array(_square(image, self._side))) for image in images])
         with torch.no_grad():
             return self._model.caption(self._tokenizer.encode(pixels).to(torch.long))
 

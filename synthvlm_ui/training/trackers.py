@@ -5,6 +5,7 @@ Both write to this machine only. Neither is required, and neither is imported be
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from collections.abc import Mapping
@@ -58,11 +59,10 @@ class _TensorBoard:
 class _Trackio:
     def __init__(self, folder: Path, project: str, run: str, settings: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        os.environ["TRACKIO_DIR"] = str(folder)
-        import trackio
-
+        os.environ["TRACKIO_DIR"] = str(folder)  # read when it is imported
+        trackio: Any = importlib.import_module("trackio")
         plain = {name: value for name, value in settings.items() if isinstance(value, str | int | float)}
-        self._trackio: Any = trackio
+        self._trackio = trackio
         trackio.init(project=project or "training", name=run, config=plain, resume="allow")
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:

@@ -36,11 +36,16 @@ class ServedApp:
             self.port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}/"
         self.log = workspace.parent / f"app-{self.port}.log"
+        self._options = options
+        self._start()
+
+    def _start(self) -> None:
+        workspace, options = self.workspace, self._options
         self.started = time.monotonic()
         command = [sys.executable, "app.py", "--workspace", str(workspace), "--port", str(self.port), *options]
         environment = {**os.environ, "SYNTHVLM_WORKER_IDLE_S": "20", "HF_ENDPOINT": "http://127.0.0.1:9",
                        "HF_HOME": str(workspace.parent / "huggingface")}
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
         self._wait()
@@ -64,6 +69,12 @@ class ServedApp:
     def gone_wrong(self) -> list[str]:
         """What broken jobs say of themselves."""
         return [job["message"] for job in self.ask("state")["jobs"] if job["state"] in ("failed", "crashed")]
+
+    def restart(self) -> None:
+        """Ends the server and starts it again at the same address; its workers go on."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(15)
+        self._start()
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGINT)

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from synthvlm_ui.cli import build_parser
-from synthvlm_ui.errors import BadSetting, ModelUnavailable, SynthVLMError, UnreadableFile
+from synthvlm_ui.errors import BadSetting, EmptyInput, ModelUnavailable, SynthVLMError, UnreadableFile
 from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.service import Studio
+from synthvlm_ui.training import PRESETS, room_of_llava
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
@@ -116,6 +117,59 @@ def test_synth2_recipes_do_not_run_in_several_processes(
     settings = studio.training.settings(recipe="synth2-vq", out=str(tmp_path / "out"))
     with pytest.raises(BadSetting, match="one process"):
         studio.training.run_here(settings, Silent())
+
+
+def test_what_would_be_refused_is_seen_beforehand(studio: Studio, data: dict[str, Any], tmp_path: Path) -> None:
+    fields = {"recipe": "synth2-tokens", "out": str(tmp_path / "out"), "device": "cpu", **data}
+    good = studio.training.preflight(studio.training.settings(**fields))
+    assert good["ok"] and [check["name"] for check in good["checks"]] == [
+        "model", "data", "directory", "disk", "memory", "device"]
+    assert good["plan"]["pairs"] == 4 and "2.1 million trained" in good["checks"][4]["text"]
+    assert good["command"] == studio.training.command(studio.training.settings(**fields))
+    (tmp_path / "images" / "3.png").write_bytes(b"broken")
+    (tmp_path / "out").write_text("in the way")
+    bad = studio.training.preflight(studio.training.settings(**{**fields, "log_to": "nothing"}))
+    states = {check["name"]: check for check in bad["checks"]}
+    assert not bad["ok"] and bad["plan"] is None
+    assert {name for name, check in states.items() if check["state"] == "failed"} == {"data", "directory", "tracker"}
+    assert "pair 3" in states["data"]["text"] and states["data"]["fix"]
+    none = studio.training.preflight(studio.training.settings(recipe="synth2-vq", out=""))
+    assert not none["ok"] and "no output directory" in none["checks"][0]["text"]
+
+
+def test_memory_of_a_llava_is_counted_from_its_files(studio: Studio, data: dict[str, Any], tmp_path: Path) -> None:
+    torchvision_ops.ensure_importable()
+    from tests.training.tiny_llava import save_llava, save_parts
+
+    whole = room_of_llava("llava-stage1", PRESETS["llava-stage1", "tiny"], save_llava(tmp_path / "whole"), None,
+                          on_card=False)
+    language, vision = save_parts(tmp_path / "parts")
+    composed = room_of_llava("llava-stage1", PRESETS["llava-stage1", "tiny"], language, vision, on_card=False)
+    assert whole and composed and whole.trained == composed.trained == 16 * 32 + 32 + 32 * 32 + 32
+    stage2 = room_of_llava("llava-stage2", PRESETS["llava-stage2", "tiny"], tmp_path / "whole", None, on_card=True)
+    assert stage2 and stage2.trained + stage2.frozen == whole.trained + whole.frozen
+    assert stage2.memory_bytes == 2 * stage2.frozen + 16 * stage2.trained
+    fields = {"recipe": "llava-stage1", "init_from": str(language), "vision_tower": str(vision), "device": "cpu"}
+    found = studio.training.preflight(studio.training.settings(out=str(tmp_path / "out"), **fields, **data))
+    assert found["ok"] and "accelerate launch --num_processes 2" in found["launch_command"]
+
+
+def test_real_images_of_a_split_only(studio: Studio, tmp_path: Path) -> None:
+    from real_workspace import add_real
+
+    captions = ["a red wall", "a blue wall", "a green wall"]
+    rows = [{"imgid": n, "filename": f"{n}.jpg", "split": split, "sentences": [{"raw": text, "sentid": n, "imgid": n}]}
+            for n, (text, split) in enumerate(zip(captions, ("train", "restval", "test"), strict=True))]
+    (tmp_path / "karpathy.json").write_text(json.dumps({"images": rows, "dataset": "coco"}), encoding="utf-8")
+    studio.captions.import_file(tmp_path / "karpathy.json", "coco")
+    ids = {caption.caption: caption.id for caption in studio.workspace.captions.load("coco")}
+    add_real(studio, "coco", captions, ids=[ids[text] for text in captions])
+    studio.refresh()
+    fields = {"recipe": "synth2-pixels", "out": str(tmp_path / "out"), "real": ("coco",), "device": "cpu"}
+    assert studio.training.check(studio.training.settings(**fields))["pairs"] == 3
+    assert studio.training.check(studio.training.settings(split="train,restval", **fields))["pairs"] == 2
+    with pytest.raises(EmptyInput, match="restval, test, train"):
+        studio.training.check(studio.training.settings(split="val", **fields))
 
 
 def test_every_recipe_comes_with_its_sizes_and_settings(studio: Studio) -> None:

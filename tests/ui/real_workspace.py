@@ -26,21 +26,22 @@ def encoded(pixels: np.ndarray) -> bytes:
 
 
 def add_real(studio: Studio, dataset: str, captions: list[str], *, scored: bool = True,
-             clip: ScorerInfo = CLIP) -> None:
-    """A real image of each caption, with scores and embeddings."""
+             clip: ScorerInfo = CLIP, ids: list[str] | None = None) -> None:
+    """A real image of each caption, with scores and embeddings; ``ids`` are the captions' own, if not of their text."""
     rng = np.random.default_rng(1)
     members = []
     for number, caption in enumerate(captions):
         pixels = rng.integers(0, 255, (48, 64, 3)).astype(np.uint8)
         found = RealImage(pixels, encoded(pixels), "png", f"{number:064x}")
-        candidate = real_candidate(dataset, Caption(caption_id_of(caption), caption), found)
+        caption_id = ids[number] if ids else caption_id_of(caption)
+        candidate = real_candidate(dataset, Caption(caption_id, caption), found)
         members.append(ShardMember(candidate, found.original, "png", found.original))
-    ids = [member.candidate.id for member in members]
+    made = [member.candidate.id for member in members]
     if scored:
-        values = np.linspace(0.2, 0.3, len(ids), dtype=np.float32)
-        vectors = rng.normal(size=(len(ids), 8)).astype(np.float32)
-        studio.workspace.scores.write(dataset, "real-1", clip, ids, {"clip_cosine": values}, vectors)
-        studio.workspace.scores.write(dataset, "real-1", SSIM, ids, {"ssim": values * 2})
+        values = np.linspace(0.2, 0.3, len(made), dtype=np.float32)
+        vectors = rng.normal(size=(len(made), 8)).astype(np.float32)
+        studio.workspace.scores.write(dataset, "real-1", clip, made, {"clip_cosine": values}, vectors)
+        studio.workspace.scores.write(dataset, "real-1", SSIM, made, {"ssim": values * 2})
     studio.workspace.shards.write(dataset, "real-1", members)
 
 

@@ -1,4 +1,4 @@
-"""A small workspace whose pictures show what their captions say: scenes of the small world, as candidates and as real."""
+"""Scenes of the small world with their captions, as candidates and as real images of a workspace."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ export class TrainForm {
     this.presetNote = el("p", { class: "s-hint" });
     this.sets = el("div", { class: "s-train-sets" });
     [this.data, this.images] = [text("pairs.json, on the server"), text("folder of its images")];
-    this.out = text("a name, or a path on the server", { value: "" });
+    this.out = text("a name, or a path on the server", { oninput: () => { this.named = this.out.value !== ""; changed(); } });
     this.start_ = text("the parts that ship with the app", { list: "s-train-models" });
     this.models = el("datalist", { id: "s-train-models" });
     this.vision = text("only when starting from a language model");
@@ -43,7 +43,7 @@ export class TrainForm {
     this.checks = el("ul", { class: "s-train-checks", "aria-live": "polite" });
     this.several = el("synth-command");
     this.severalBox = el("details", { class: "s-train-several" }, el("summary", { text: "On several cards of one machine" }), this.several);
-    this.button = el("button", { type: "submit", class: "s-button s-primary", text: "Start training" });
+    this.button = el("button", { type: "submit", class: "s-button s-primary", text: "Start training", disabled: true });
     this.latest = new Latest((body) => post("train/look", body), (found) => this.showChecks(found), () => this.showChecks(null));
     this.visionField = field("Vision tower", this.vision);
     this.languageField = field("Language model", this.language);
@@ -96,6 +96,7 @@ export class TrainForm {
 
   // Selections and datasets with real images, each with a weight of its share of every batch.
   show(runs) {
+    this.taken = new Set((runs ?? []).map((run) => run.name));
     const sets = workspace.selections.map((name) => ({ kind: "selections", name, note: "selection" }));
     sets.push(...workspace.datasets.filter((set) => set.real).map((set) => ({ kind: "real", name: set.name, note: plural(set.real, "real image") })));
     this.models.replaceChildren(...(runs ?? []).map((run) => el("option", { value: run.out, label: `${run.name}, ${run.recipe}` })));
@@ -143,7 +144,17 @@ export class TrainForm {
       on_the_fly: this.fly.checked && !this.flyLabel.hidden, resume: this.resume.checked };
   }
 
+  // A name that no run has, until the reader gives one.
+  suggest() {
+    if (this.named || this.resume.checked) return;
+    const stem = [this.recipe.value, this.chosen()[0]?.name].filter(Boolean).join("-").replace(/[^\w.-]+/g, "-").slice(0, 58);
+    let name = stem;
+    for (let number = 2; this.taken?.has(name); number += 1) name = `${stem}-${number}`;
+    this.out.value = name;
+  }
+
   changed() {
+    this.suggest();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.recipes.length && this.latest.ask(this.settings()), 200);
   }

@@ -15,7 +15,7 @@ export class RunTable {
     this.body = el("tbody");
     this.table = el("div", { class: "s-scroll" }, el("table", { class: "s-table s-train-table" }, el("thead", {}, el("tr", {}, HEADS.map((text, place) =>
       el("th", { text, scope: "col", class: place > 2 && place < 10 ? "s-right" : null, title: HINTS[text] })))), this.body));
-    this.root = el("section", { class: "s-card" }, el("h2", { text: "Runs" }), this.table,
+    this.root = el("section", { class: "s-card", hidden: true }, el("h2", { text: "Runs" }), this.table,
       el("p", { class: "s-hint", text: "A run's name shows its loss above; tick others to lay their losses beside it. A selection opens in Curate." }));
   }
 
@@ -30,11 +30,11 @@ export class RunTable {
   row(run) {
     const tick = el("input", { type: "checkbox", checked: this.beside.has(run.job_id) || run.job_id === this.job, disabled: run.job_id === this.job,
       "aria-label": `Show the loss of ${run.name}`, onchange: () => { this.toggle(run.job_id, tick.checked); } });
-    const name = el("button", { type: "button", class: "s-chip", "aria-pressed": String(run.job_id === this.job), onclick: () => this.onopen(run) },
+    const name = el("button", { type: "button", class: "s-chip s-train-name", "aria-pressed": String(run.job_id === this.job), onclick: () => this.onopen(run) },
       el("strong", { text: run.name }), el("br"), el("small", { text: `${run.recipe} ${run.configuration}${run.on_the_fly ? ", on the fly" : ""} · ${run.state}` }));
     const each = (text) => el("td", { class: "s-right" }, run.sources.map((source) => el("div", { text: text(source) })));
     const right = (text) => el("td", { class: "s-right", text });
-    return el("tr", { "data-job": run.job_id, title: when(run.created) }, el("td", {}, tick), el("td", {}, name),
+    return el("tr", { "data-job": run.job_id, title: when(run.created) }, el("td", {}, el("label", { class: "s-option" }, tick)), el("td", {}, name),
       el("td", {}, run.sources.map((source) => this.source(source))), each((source) => count(source.pairs)), each((source) => clip(source.scores.clip_cosine)),
       each((source) => unit(source.scores.ssim)), each((source) => (source.entropy_bits === null ? "–" : `${source.entropy_bits.toFixed(2)} bit`)),
       right(`${count(run.steps)} / ${count(run.max_steps)}`), right(unit(run.loss, 4)), right(run.steps_per_s ? run.steps_per_s.toPrecision(3) : "–"),
