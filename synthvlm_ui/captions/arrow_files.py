@@ -40,13 +40,13 @@ def read_tables(source: Source) -> Iterator[Row | Rejected]:
             columns = source.choose(schema.names)
             if columns is None:
                 raise source.no_caption_column(schema.names)
-            taken = [_taken(column, schema) for column in (columns.caption, columns.id, columns.image)]
+            taken = taken_columns((columns.caption, columns.id, columns.image), schema)
             row = 0
             for batch in batches([each[0] for each in taken if each and not each[1]]):
-                for text, given, image in _rows(batch, taken, str(table)):
+                for text, given, image in batch_rows(batch, taken, str(table)):
                     row, number = row + 1, number + 1
                     # A struct of bytes and path, as the library `datasets` writes images.
-                    held = f"{name}/{row - 1}" if isinstance(image, _Held) else image
+                    held = f"{name}/{row - 1}" if isinstance(image, Held) else image
                     yield number, text, given, held, facts
         except broken_table() as problem:
             reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
@@ -54,13 +54,13 @@ def read_tables(source: Source) -> Iterator[Row | Rejected]:
                                  fix="Check that the data set is complete.") from None
 
 
-class _Held:
+class Held:
     """Stands for an image inside the table, whose bytes are not read."""
 
 
-_HELD = _Held()
+HELD = Held()
 # (column, whether its values are only to be stood for), or None for a role that no column has.
-_Taken = tuple[str, bool] | None
+Taken = tuple[str, bool] | None
 
 
 def _batches(table: Path) -> tuple[Any, Callable[[Sequence[str]], Iterator[Any]]]:
@@ -77,7 +77,12 @@ def _batches(table: Path) -> tuple[Any, Callable[[Sequence[str]], Iterator[Any]]
     return stream.schema, lambda names: iter(stream)
 
 
-def _taken(name: str | None, schema: Any) -> _Taken:
+def taken_columns(names: Sequence[str | None], schema: Any) -> list[Taken]:
+    """How each of these columns of a pyarrow schema is read: its values, or that it holds one."""
+    return [_column(name, schema) for name in names]
+
+
+def _column(name: str | None, schema: Any) -> Taken:
     import pyarrow as pa
 
     if name is None:
@@ -86,10 +91,11 @@ def _taken(name: str | None, schema: Any) -> _Taken:
     return name, pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
-def _rows(batch: Any, taken: Sequence[_Taken], where: str) -> Iterator[tuple[object, ...]]:
+def batch_rows(batch: Any, taken: Sequence[Taken], where: str) -> Iterator[tuple[object, ...]]:
+    """Rows of a pyarrow record batch, Held in the place of bytes. Raises: UnreadableFile, pyarrow's errors."""
     names = [None if each is None or each[1] else each[0] for each in taken]
     for values in unfold(batch, names, where):
-        yield tuple(_HELD if each is not None and each[1] else value
+        yield tuple(HELD if each is not None and each[1] else value
                     for each, value in zip(taken, values, strict=True))
 
 

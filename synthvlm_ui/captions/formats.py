@@ -13,6 +13,7 @@ from synthvlm_ui.captions.arrow_files import tables_of
 from synthvlm_ui.captions.encodings import check_file, find_encoding
 from synthvlm_ui.captions.flickr_files import looks_like_bars, looks_like_tokens
 from synthvlm_ui.captions.folder_files import METADATA, image_names
+from synthvlm_ui.captions.hub_datasets import hub_dataset
 from synthvlm_ui.captions.tar_files import archives_of
 from synthvlm_ui.errors import UnreadableFile
 
@@ -27,7 +28,12 @@ _TABLE_HEADER = re.compile(r"(?:image|image_name|filename|file_name|image_path|i
 
 
 def find_format(path: Path) -> tuple[Path, str, str | None]:
-    """(the file or folder to read, its format, its encoding or None). Raises: UnreadableFile, EmptyInput."""
+    """(the file, folder or Hub data set to read, its format, its encoding or None).
+
+    Raises: UnreadableFile, EmptyInput, BadSetting.
+    """
+    if path.suffix.lower() not in _ENDINGS and (named := hub_dataset(str(path))) is not None:
+        return Path(str(named)), "hub", None
     if path.is_dir():
         return _format_of_folder(path)
     check_file(path)

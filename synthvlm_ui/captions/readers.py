@@ -16,6 +16,7 @@ from synthvlm_ui.captions import (
     arrow_files,
     flickr_files,
     folder_files,
+    hub_datasets,
     json_files,
     parquet_files,
     tar_files,
@@ -41,6 +42,7 @@ _READERS: Mapping[str, Callable[[Source], Iterator[Row | Rejected]]] = {
     "webdataset": tar_files.read_archives,
     "huggingface": arrow_files.read_tables,
     "folder": folder_files.read_folder,
+    "hub": hub_datasets.read_hub,
 }
 FORMATS = tuple(_READERS)
 
@@ -110,6 +112,7 @@ class ReadCaptions:
                 self.read += 1
                 yield caption
                 if self.read == self._limit:
+                    self.notes.append(f"stopped at {self._limit:,} captions; --limit N takes more")
                     return
 
     def _reject(self, row: Rejected) -> None:
@@ -132,7 +135,8 @@ class ReadCaptions:
 
 def read_captions(path: str | Path, *, mapping: Mapping[str, str] | None = None,
                   limit: int | None = None) -> ReadCaptions:
-    """Opens a caption file or a folder and reads up to its first usable caption; the rest follows as it is iterated.
+    """Opens a caption file, a folder or ``hf:USER/NAME`` and reads up to its first usable caption; the rest follows as
+    it is iterated. Of a data set of the Hub ``limit`` is 10,000 captions unless another is given.
 
     ``mapping`` names the columns that hold ``caption``, ``id`` and ``image``; those not named are guessed.
     Raises: UnreadableFile (missing, wrong format, undecodable, no caption column), EmptyInput (no usable caption),
@@ -141,6 +145,8 @@ def read_captions(path: str | Path, *, mapping: Mapping[str, str] | None = None,
     mapping = dict(mapping or {})
     check_mapping(mapping)
     path, form, encoding = find_format(Path(path))
+    if form == "hub" and limit is None:
+        limit = hub_datasets.DEFAULT_HUB_ROWS
     source = Source(path, form, encoding, mapping)
     if encoding == "cp1252":
         source.notes.append("read as Windows-1252 (cp1252), since it is not UTF-8")

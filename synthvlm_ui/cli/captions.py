@@ -21,17 +21,21 @@ def add_to(commands: Commands) -> None:
     parser = group.add("import", _import, "read captions from a file or folder into a dataset")
     parser.add_argument("file", type=Path, metavar="FILE",
                         help="txt, csv, tsv, json, jsonl, parquet, LLaVA, COCO or Flickr30k; WebDataset tars; a folder "
-                             "of images with captions beside them, or of a Hugging Face data set; or "
-                             "miniature:world-heldout for reference scenes")
+                             "of images with captions beside them, or of a Hugging Face data set; hf:USER/NAME, a "
+                             "data set on the Hub; or miniature:world-heldout for reference scenes")
     parser.add_argument("--dataset", required=True, metavar="NAME", help="dataset to add to; made when it is new")
     parser.add_argument("--map", type=mapping, default={}, metavar="ROLE=COLUMN,...",
                         help="columns to read, as caption=COLUMN,id=COLUMN,image=COLUMN")
     parser.add_argument("--on-duplicate", choices=("skip", "replace", "error"), default="skip",
                         help="what to do with an id that is there already (default: skip)")
-    parser.add_argument("--images", type=Path, metavar="DIR",
-                        help="store the real images that the captions name too, from this folder")
+    parser.add_argument("--images", nargs="?", const="", metavar="DIR",
+                        help="store the real images that the captions name too, from this folder (default: from where "
+                             "the captions come)")
     parser.add_argument("--limit", type=at_least(1), metavar="N",
-                        help="rows to take of a corpus of the small world (default: 200)")
+                        help="captions to take (default: 10000 of a data set on the Hub, 200 of a corpus of the small "
+                             "world, all of a file)")
+    for name, about in (("config", "configuration"), ("split", "split"), ("revision", "branch, tag or commit")):
+        parser.add_argument(f"--{name}", metavar="NAME", help=f"{about} of a data set on the Hub")
     parser.add_argument("--preview", action="store_true",
                         help="show how the first rows would be read, and store nothing")
     captions_write.add_to_group(group)
@@ -40,8 +44,9 @@ def add_to(commands: Commands) -> None:
 
 def _import(options: argparse.Namespace, studio: Studio, output: Output) -> None:
     file = str(options.file)
+    hub = studio.hub.named(file, config=options.config, split=options.split, revision=options.revision)
     if options.preview:
-        shown = studio.captions.preview(options.file, options.map)
+        shown = studio.captions.preview(hub or options.file, options.map)
         output.result(shown, _preview_lines(shown))
         return
     if file.startswith("miniature:"):
@@ -49,14 +54,27 @@ def _import(options: argparse.Namespace, studio: Studio, output: Output) -> None
         outcome["images"] = _store_images(options, studio, output, file, file)
         output.result(outcome, _lines(outcome))
         return
-    if options.images:
-        studio.real_images.check(str(options.images))  # before anything is stored
-    outcome = studio.captions.import_file(
-        options.file, options.dataset, mapping=options.map, on_duplicate=options.on_duplicate
-    )
-    if options.images:
-        outcome["images"] = _store_images(options, studio, output, str(options.images.absolute()), outcome["source"])
+    images = None
+    if options.images is not None:
+        images = str(Path(options.images).absolute()) if options.images else studio.real_images.beside(hub or file)
+        studio.real_images.check(images)  # before anything is stored
+    if hub:
+        outcome = _import_hub(options, studio, output, hub)
+    else:
+        outcome = studio.captions.import_file(
+            options.file, options.dataset, mapping=options.map, on_duplicate=options.on_duplicate, limit=options.limit)
+    if images is not None:
+        outcome["images"] = _store_images(options, studio, output, images, outcome["source"])
     output.result(outcome, _lines(outcome))
+
+
+def _import_hub(options: argparse.Namespace, studio: Studio, output: Output, source: str) -> dict[str, Any]:
+    from synthvlm_ui.service import HubImport
+
+    chosen = {"limit": options.limit} if options.limit else {}
+    job = follow(studio, studio.hub.start(HubImport(
+        source, options.dataset, mapping=options.map, on_duplicate=options.on_duplicate, **chosen)), output)
+    return dict(job["result"] or {})
 
 
 def _store_images(options: argparse.Namespace, studio: Studio, output: Output, source: str,
@@ -71,6 +89,7 @@ def _lines(outcome: Mapping[str, Any]) -> Iterator[str]:
     for rule, count in outcome["reasons"].items():
         yield f"  {count} {rule}"
     yield from _rejected_lines(outcome["rejected_rows"])
+    yield from (f"  {note}" for note in outcome.get("notes", ()))
     if "images" in outcome:
         images = outcome["images"]
         yield f"stored {images['stored']} real images, skipped {images['skipped']} (job {images['job_id']})"

@@ -1,10 +1,11 @@
 """The service: the one door through which the browser and the command line reach the rooms."""
 
+from synthvlm_ui.service.hub_desk import HubImport
 from synthvlm_ui.service.matrix_desk import parse_axis
 from synthvlm_ui.service.placement import Placement
 from synthvlm_ui.service.studio import Studio
 from synthvlm_ui.service.view_state import Find, ViewState, find_of, state_of, typed_rule
 from synthvlm_ui.service.writing_desk import WritingSettings
 
-__all__ = ["Find", "Placement", "Studio", "ViewState", "WritingSettings", "find_of", "parse_axis", "state_of",
-           "typed_rule"]
+__all__ = ["Find", "HubImport", "Placement", "Studio", "ViewState", "WritingSettings", "find_of", "parse_axis",
+           "state_of", "typed_rule"]

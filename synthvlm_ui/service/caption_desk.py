@@ -18,12 +18,14 @@ from typing import Any, Literal
 from synthvlm_ui.captions import ReadCaptions, read_captions, unknown_words
 from synthvlm_ui.config import MINIATURE, SAMPLE
 from synthvlm_ui.errors import EmptyInput
+from synthvlm_ui.records import Caption
 from synthvlm_ui.store import Workspace
 
 SAMPLE_DATASET = "sample"
 OnDuplicate = Literal["skip", "replace", "error"]
 PREVIEW_ROWS = 20
 _SHOWN_REJECTIONS = 50
+_WATCH_EVERY = 500
 
 
 class CaptionDesk:
@@ -34,9 +36,15 @@ class CaptionDesk:
         self._candidates_per_caption = candidates_per_caption
 
     def import_file(self, path: Path | str, dataset: str, *, mapping: Mapping[str, str] | None = None,
-                    on_duplicate: OnDuplicate = "skip") -> dict[str, Any]:
-        """Reads a caption file into a dataset. Raises: UnreadableFile, EmptyInput, DuplicateId, BadSetting."""
-        return self._store(read_captions(Path(path), mapping=mapping or {}), dataset, on_duplicate, str(path))
+                    on_duplicate: OnDuplicate = "skip", limit: int | None = None,
+                    watch: Callable[[int], None] | None = None) -> dict[str, Any]:
+        """Reads a caption file, a folder or a data set of the Hub into a dataset.
+
+        ``watch`` hears now and then how many captions were read, and may raise: then nothing is stored.
+        Raises: UnreadableFile, EmptyInput, DuplicateId, BadSetting.
+        """
+        read = read_captions(Path(path), mapping=mapping or {}, limit=limit)
+        return self._store(read, dataset, on_duplicate, str(path), watch)
 
     def preview(self, path: Path | str, mapping: Mapping[str, str] | None = None,
                 rows: int = PREVIEW_ROWS) -> dict[str, Any]:
@@ -83,14 +91,23 @@ class CaptionDesk:
             words += ["--on-duplicate", on_duplicate]
         return command_line(self._workspace.root, words)
 
-    def _store(self, read: ReadCaptions, dataset: str, on_duplicate: OnDuplicate, source: str) -> dict[str, Any]:
-        added = self._workspace.captions.add(dataset, read, on_duplicate=on_duplicate, source=source)
+    def _store(self, read: ReadCaptions, dataset: str, on_duplicate: OnDuplicate, source: str,
+               watch: Callable[[int], None] | None = None) -> dict[str, Any]:
+        captions = read if watch is None else _watched(read, watch)
+        added = self._workspace.captions.add(dataset, captions, on_duplicate=on_duplicate, source=source)
         reasons = Counter(read.reasons)
         if added.duplicates:
             reasons["duplicate"] += added.duplicates
         return {"dataset": dataset, "imported": added.imported, "replaced": added.replaced,
                 "rejected": read.rejected_count + added.duplicates, "reasons": dict(reasons),
                 "rejected_rows": _rejected_rows(read), "notes": list(read.notes), "source": read.path.name}
+
+
+def _watched(read: ReadCaptions, watch: Callable[[int], None]) -> Iterator[Caption]:
+    for number, caption in enumerate(read, 1):
+        if number % _WATCH_EVERY == 0:
+            watch(number)
+        yield caption
 
 
 def _rejected_rows(read: ReadCaptions) -> list[dict[str, Any]]:

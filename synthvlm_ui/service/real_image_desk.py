@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from synthvlm_ui.config import SAMPLE
@@ -15,7 +16,14 @@ from synthvlm_ui.records import Caption
 from synthvlm_ui.service.caption_desk import CaptionDesk
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.real_images_job import real_images_config
-from synthvlm_ui.service.real_sources import WORLD, WORLDS, WorldScenes, check_source, is_world
+from synthvlm_ui.service.real_sources import (
+    WORLD,
+    WORLDS,
+    WorldScenes,
+    check_source,
+    is_hub,
+    is_world,
+)
 from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.store import Workspace
 
@@ -31,6 +39,13 @@ class RealImageDesk:
     def __init__(self, workspace: Workspace, captions: CaptionDesk, jobs: JobDesk) -> None:
         self._workspace, self._captions, self._jobs = workspace, captions, jobs
 
+    def beside(self, file: str) -> str:
+        """Where the images of a caption source are when nothing else is said: in it, or in the file's own folder."""
+        path = Path(file)
+        if is_hub(file) or is_world(file):
+            return file
+        return str((path if path.is_dir() else path.parent).absolute())
+
     def check(self, source: str) -> None:
         """Raises: UnreadableFile, UnknownName when nothing can be read from there."""
         check_source(source)
@@ -38,8 +53,9 @@ class RealImageDesk:
     def start(self, dataset: str, source: str, *, caption_source: str | None = None, again: bool = False) -> str:
         """Queues the job that stores the images which this dataset's captions name; returns its id.
 
-        ``source`` is a folder, or ``miniature:CORPUS``; ``caption_source`` limits it to the captions of one file;
-        ``again`` reads also those whose caption has a real image already. Raises: UnreadableFile, UnknownName.
+        ``source`` is a folder, ``hf:USER/NAME``, or ``miniature:CORPUS``; ``caption_source`` limits it to the captions
+        of one file; ``again`` reads also those whose caption has a real image already.
+        Raises: UnreadableFile, UnknownName, BadSetting.
         """
         check_source(source)
         if dataset not in self._workspace.captions.datasets():

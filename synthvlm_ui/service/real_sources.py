@@ -1,4 +1,4 @@
-"""Where real images are read from: a folder that the user named, or a corpus of the small world.
+"""Where real images are read from: a folder that the user named, a data set of the Hub, or a corpus of the small world.
 
 Knows how a caption's ``image`` becomes bytes, and nothing of captions, shards or jobs. The names come from files that
 somebody else wrote, so none may lead out of the folder.
@@ -10,12 +10,15 @@ import io
 from pathlib import Path
 from typing import Protocol
 
+from synthvlm_ui.captions import hub_dataset
 from synthvlm_ui.comparison import RefusedImage
 from synthvlm_ui.comparison.real_images import MAX_FILE_BYTES
 from synthvlm_ui.errors import BadSetting, UnknownName, UnreadableFile
+from synthvlm_ui.service.hub_images import HubImages
 from synthvlm_ui.service.real_archives import OpenArchive, open_archive, split_name
 
 WORLD = "miniature:"
+HUB = "hf:"
 WORLDS = ("world-real", "world-skewed", "world-heldout")
 
 
@@ -25,14 +28,22 @@ class ImageSource(Protocol):
     def read(self, name: str) -> bytes: ...
 
 
+def is_hub(source: str) -> bool:
+    """Whether this names a data set of the Hub, as ``hf:USER/NAME``."""
+    return source.startswith(HUB)
+
+
 def is_world(source: str) -> bool:
     """Whether this names a corpus of the small world, as ``miniature:world-heldout``."""
     return source.startswith(WORLD)
 
 
 def check_source(source: str) -> None:
-    """Raises: UnknownName for a corpus, UnreadableFile for a folder that is not there."""
-    if is_world(source):
+    """Raises: UnknownName for a corpus, UnreadableFile for a folder that is not there, BadSetting for a name on the
+    Hub."""
+    if is_hub(source):
+        hub_dataset(source)
+    elif is_world(source):
         if source.removeprefix(WORLD) not in WORLDS:
             raise UnknownName.of("corpus", source, [WORLD + name for name in WORLDS])
     elif not Path(source).is_dir():
@@ -42,6 +53,10 @@ def check_source(source: str) -> None:
 def open_source(source: str) -> ImageSource:
     """The source of a job. Raises: as check_source."""
     check_source(source)
+    if is_hub(source):
+        dataset = hub_dataset(source)
+        assert dataset is not None
+        return HubImages(dataset)
     return WorldScenes(source) if is_world(source) else ImageFolder(Path(source))
 
 

@@ -32,6 +32,7 @@ from synthvlm_ui.service.export_desk import ExportDesk
 from synthvlm_ui.service.finding_desk import FindingDesk
 from synthvlm_ui.service.generation_desk import GenerationDesk
 from synthvlm_ui.service.head_desk import HeadDesk
+from synthvlm_ui.service.hub_desk import HubDesk
 from synthvlm_ui.service.insight_desk import InsightDesk
 from synthvlm_ui.service.items import Items
 from synthvlm_ui.service.job_desk import JobDesk
@@ -63,6 +64,7 @@ class Studio:
         self._place: FileLock | None = None
         self.jobs = JobDesk(workspace)
         self.captions = CaptionDesk(workspace, self._candidates_per_caption)
+        self.hub = HubDesk(workspace, self.jobs)
         self.writing = WritingDesk(workspace, self.jobs)
         self.generation = GenerationDesk(workspace, self.captions, self.jobs)
         self.matrix = MatrixDesk(workspace, self.generation, self.jobs)

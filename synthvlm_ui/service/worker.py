@@ -45,6 +45,7 @@ class _Handlers:
             "generate": self.generate,
             "score": self.score,
             "real-images": self.real_images,
+            "import-hub": self.import_hub,
             "write": self.write,
             "curate": self.curate,
             "diversity": self.diversity,
@@ -71,6 +72,11 @@ class _Handlers:
         from synthvlm_ui.service.real_images_job import run_real_images
 
         return run_real_images(context, self._workspace)
+
+    def import_hub(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.hub_desk import run_hub_import
+
+        return run_hub_import(context, self._workspace)
 
     def evaluate(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.evaluation_job import run_evaluate

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from synthvlm_ui.captions import read_captions
 from synthvlm_ui.service import Studio
 

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from synthvlm_ui.backends.text_embedders import create_text_embedder
 from synthvlm_ui.captions import draw_classes, entropy_bits, read_classes
 from synthvlm_ui.diversity import measure
