@@ -27,7 +27,8 @@ def add_to(commands: Commands) -> None:
 def _select(options: argparse.Namespace, studio: Studio, output: Output) -> None:
     rule = studio.curation.rule(dataset=options.dataset, **rule_given(options))
     if options.dry_run:
-        outcome = {**studio.curation.yield_of(rule), "datasets": studio.insight.datasets(rule),
+        outcome = {**studio.curation.yield_of(rule), "thresholds": studio.curation.thresholds(rule),
+                   "datasets": studio.insight.datasets(rule),
                    "entropy": studio.insight.entropy(rule), "statistics": studio.insight.statistics(rule),
                    "judged": studio.insight.judged(rule)}
         output.result(outcome, _preview(outcome))

@@ -171,14 +171,17 @@ def captions_in(columns: Columns, mask: NDArray[np.bool_] | None = None) -> int:
     return count
 
 
-def captions_of(codes: NDArray[np.integer], rows: NDArray[np.int64]) -> int:
-    """How many captions these ascending rows are of. Shapes: codes (N,), rows (M,)."""
+def captions_of(codes: NDArray[np.integer], rows: NDArray[np.int64], ascending: bool = False) -> int:
+    """How many captions these ascending rows are of; ``ascending`` says that the codes are too.
+
+    Shapes: codes (N,), rows (M,).
+    """
     chosen = codes[rows]
     if not len(chosen):
         return 0
     steps = chosen[1:] != chosen[:-1]
     # Candidates of a caption mostly lie together, in the order of captions: then counting the steps is enough.
-    if (chosen[1:] >= chosen[:-1]).all():
+    if ascending or (chosen[1:] >= chosen[:-1]).all():
         return int(np.count_nonzero(steps)) + 1
     return _distinct(chosen[np.r_[True, steps]], int(codes.max()))
 

@@ -106,9 +106,13 @@ class JointBinning:
         return [whole - rest for whole, rest in zip(self._whole, outside, strict=True)]
 
     def _marginals(self, code: NDArray[np.int32]) -> list[NDArray[np.int64]]:
-        cells = np.bincount(code, minlength=int(np.prod(self._shape))).reshape(self._shape)
-        axes = range(len(self._shape))
-        return [cells.sum(axis=tuple(other for other in axes if other != axis))[1:] for axis in axes]
+        cells = np.bincount(code, minlength=int(np.prod(self._shape)))
+        found = []
+        for size in self._shape:
+            cells = cells.reshape(size, -1)
+            found.append(cells.sum(axis=1)[1:])
+            cells = cells.sum(axis=0)
+        return found
 
 
 def histogram(values: _FLOAT, bins: int, limits: tuple[float, float],

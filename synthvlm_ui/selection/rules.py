@@ -9,7 +9,7 @@ in another order of rows give the same ids in the same order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,13 @@ _Rows = NDArray[np.int64]
 class Scored:
     """What a rule ranks by; depends on ``scoring_of(rule)`` and the columns alone, so that many rules can share it.
 
-    Shapes: ``combined`` (N,) float32, NaN where it cannot be had; ``keys`` (N,) uint64, higher is better, none twice.
+    Shapes: ``combined`` (N,) float32, NaN where it cannot be had; ``keys`` (N,) uint64, higher is better, none twice;
+    ``eligible`` the rows, (N,) bool, that could be kept whatever the thresholds: with guards (True) and without.
     """
 
     combined: NDArray[np.float32]
     keys: NDArray[np.uint64]
+    eligible: dict[bool, _Mask] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def choose(rule: SelectionRule, columns: Columns, ranked: Scored, passed: _Mask 
     size = size_of(columns)
     usable = columns["ok"].astype(bool, copy=False) if "ok" in columns else np.ones(size, bool)
     if passed is None:
-        passed = usable & _passing(rule, columns, ranked.combined)
+        passed = _passing(rule, columns, ranked, usable)
     if rule.verdicts and "verdict" in columns:
         forced, rejected = (columns["verdict"] > 0) & usable, columns["verdict"] < 0
         mask = (passed & ~rejected) | forced
@@ -185,11 +187,15 @@ def _combined(rule: SelectionRule, columns: Columns) -> NDArray[np.float32]:
     return combined_score(rule, columns)
 
 
-def _passing(rule: SelectionRule, columns: Columns, combined: NDArray[np.float32]) -> _Mask:
+def _passing(rule: SelectionRule, columns: Columns, ranked: Scored, usable: _Mask) -> _Mask:
     """Filters only. A comparison with NaN is false, so a missing number passes nothing."""
-    passing = np.ones(len(combined), bool) if rule.random else ~np.isnan(combined)
-    if rule.guards and "guard" in columns:
-        passing &= columns["guard"] == 0
+    combined = ranked.combined
+    if rule.guards not in ranked.eligible:
+        eligible = usable.copy() if rule.random else usable & ~np.isnan(combined)
+        if rule.guards and "guard" in columns:
+            eligible &= columns["guard"] == 0
+        ranked.eligible[rule.guards] = eligible
+    passing = ranked.eligible[rule.guards].copy()
     for name, least in (("clip_cosine", rule.clip_min), (ssim_column(rule.preset), rule.ssim_min)):
         if least is not None and name in columns:
             passing &= columns[name] >= least

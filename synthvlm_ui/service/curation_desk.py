@@ -53,7 +53,7 @@ class CurationDesk:
         return self._views.rule(dataset, **fields)
 
     def yield_of(self, rule: SelectionRule) -> dict[str, Any]:
-        """How much of a dataset a rule keeps, for the numbers beside the sliders."""
+        """How much of a dataset a rule keeps, for the numbers beside the sliders while they move."""
         view = self._views.of(rule)
         verdicts, total = view.columns["verdict"], view.scope.total
         against = view.overridden
@@ -64,8 +64,12 @@ class CurationDesk:
             "keep_verdicts": int(np.count_nonzero(verdicts > 0)),
             "reject_verdicts": int(np.count_nonzero(verdicts < 0)),
             "overridden": int(np.count_nonzero(against[0])) + int(np.count_nonzero(against[1])),
-            "thresholds": dict(view.thresholds), "variance_share": dict(view.scope.variance_share(rule)),
+            "variance_share": dict(view.scope.variance_share(rule)),
             "real_total": len(view.scope.real_rows)}
+
+    def thresholds(self, rule: SelectionRule) -> dict[str, float | None]:
+        """The thresholds a rule sets, and the combined score of the last candidate that it keeps by rank."""
+        return dict(self._views.of(rule).thresholds)
 
     def histograms(self, rule: SelectionRule, bins: int = 64) -> dict[str, Any]:
         """Counts of all and of kept candidates per bin, for each score and for the combined one."""

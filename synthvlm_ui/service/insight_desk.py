@@ -165,14 +165,20 @@ def _histogram(view: View, name: str, bins: int, kept: NDArray[np.int64] | None)
     binning = scope.binning(name, rule, bins)
     if kept is None:
         kept = binning.kept(view.kept)
-    real = _real(scope, name, rule)
-    finite = None if real is None else real[np.isfinite(real)]
-    return {"edges": np.round(binning.edges, 6), "all": binning.total, "kept": kept,
-            "real": None if finite is None or not len(finite)
-            else Binning(finite, bins, (binning.edges[0], binning.edges[-1])).total,
-            "real_mean": None if finite is None or not len(finite) else number(finite.mean()),
+    real = scope.of_real(name, rule, bins, lambda: _real_histogram(scope, name, rule, binning))
+    return {"edges": np.round(binning.edges, 6), "all": binning.total, "kept": kept, **real,
             "min": number(facts["min"]), "max": number(facts["max"]), "mean": number(facts["mean"]),
             "std": number(facts["std"]), "percentiles": _percentiles(scope, name, rule, binning)}
+
+
+def _real_histogram(scope: Scope, name: str, rule: SelectionRule, binning: Binning) -> dict[str, Any]:
+    """Counts of the real images in the same bins, and their mean; None without any."""
+    real = _real(scope, name, rule)
+    finite = np.zeros(0, np.float32) if real is None else real[np.isfinite(real)]
+    if not len(finite):
+        return {"real": None, "real_mean": None}
+    return {"real": Binning(finite, binning.bins, (binning.edges[0], binning.edges[-1])).total,
+            "real_mean": number(finite.mean())}
 
 
 def _real(scope: Scope, name: str, rule: SelectionRule) -> NDArray[np.float32] | None:

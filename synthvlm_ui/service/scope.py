@@ -40,7 +40,7 @@ BINS = 64
 HASHES = ("phash",)
 _FACTS = ("candidate_id", "caption_code", "ok", "seed", "repeat")
 _REMEMBERED_SCORINGS = 3
-_REMEMBERED_BINNINGS = 8
+_REMEMBERED_BINNINGS = 5
 Makers = dict[str, Callable[[], Any]]
 
 
@@ -145,8 +145,13 @@ class Scope:
 
     @property
     def captions_total(self) -> int:
+        return int(self._once(("captions",), self._facts, lambda: self.captions_of(np.arange(len(self.rows)))))
+
+    def captions_of(self, rows: NDArray[np.int64]) -> int:
+        """How many captions these ascending rows are of. Shapes: (M,)."""
         codes = self.columns["caption_code"]
-        return int(self._once(("captions",), self._facts, lambda: captions_of(codes, np.arange(len(codes)))))
+        ascending = self._once(("ascending",), self._facts, lambda: bool((codes[1:] >= codes[:-1]).all()))
+        return captions_of(codes, rows, ascending)
 
     # -- what rules share
 
@@ -206,6 +211,11 @@ class Scope:
         key = (*(part for name in names for part in self._key(name, rule)), bins, "joint")
         return self._once(key, self._binnings, lambda: JointBinning(
             [self.binning(name, rule, bins) for name in names]), _REMEMBERED_BINNINGS)
+
+    def of_real(self, name: str, rule: SelectionRule, bins: int, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What is said of the real images beside a score's bins, made once."""
+        found: dict[str, Any] = self._once(("real", *self._key(name, rule), bins), self._facts, make)
+        return found
 
     def _key(self, name: str, rule: SelectionRule) -> tuple[object, ...]:
         return (name, *scoring_of(rule)) if name == "combined" else (name,)

@@ -19,7 +19,6 @@ from synthvlm_ui.selection import (
     Choice,
     LazyColumns,
     Scored,
-    captions_of,
     choose,
     overridden,
     thresholds_of,
@@ -70,22 +69,20 @@ class View:
     def captions_kept(self) -> int:
         return self._counts[0]
 
-    @property
+    @cached_property
     def thresholds(self) -> dict[str, float | None]:
-        return self._counts[1]
+        return thresholds_of(self.rule, self.choice, self.ranked)
 
     @cached_property
     def histograms(self) -> list[NDArray[np.int64]]:
         """The kept rows per bin of SCORES, in their order."""
-        return self._counts[2]
+        return self._counts[1]
 
     @cached_property
-    def _counts(self) -> tuple[int, dict[str, float | None], list[NDArray[np.int64]]]:
-        # Together, since all of them go over the same row numbers, which are too many to be kept.
+    def _counts(self) -> tuple[int, list[NDArray[np.int64]]]:
+        # Together, since both go over the same row numbers, which are too many to be kept.
         rows = np.flatnonzero(self.kept)
-        joint = self.scope.joint(SCORES, self.rule)
-        return (captions_of(self.columns["caption_code"], rows),
-                thresholds_of(self.rule, self.choice, self.ranked, rows), joint.kept(self.kept, rows))
+        return self.scope.captions_of(rows), self.scope.joint(SCORES, self.rule).kept(self.kept, rows)
 
     @cached_property
     def overridden(self) -> tuple[_Mask, _Mask]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 from urllib.parse import unquote
 
+import anyio
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -29,6 +31,8 @@ MAX_BODY_BYTES = 4 * 2**20
 SENDING_S = 60  # after which half a request is let go
 REFRESH_EVERY_S = 0.3
 LOOK_EVERY_S = 0.3
+# Threads that compute at once: more than there are cores would only wait for each other and each hold its own arrays.
+COMPUTING = os.cpu_count() or 2
 HEX = frozenset("0123456789abcdef")
 ACTOR_HEADER = "x-synthvlm-actor"
 
@@ -52,6 +56,7 @@ class Api:
     def __init__(self, studio: Studio, *, read_only: bool) -> None:
         self.studio, self.read_only = studio, read_only
         self._changing = threading.Lock()
+        self._computing = anyio.CapacityLimiter(COMPUTING)
         self._refreshed = 0.0
 
     def get(self, path: str, action: Callable[[Mapping[str, str]], Any]) -> Route:
@@ -84,8 +89,11 @@ class Api:
 
         return Route(PREFIX + path, endpoint, methods=["GET"])
 
-    def post(self, path: str, action: Callable[[Json], Any], *, changes: bool) -> Route:
-        """A route whose action gets the request's JSON object; ``changes``: refused when read-only, one at a time."""
+    def post(self, path: str, action: Callable[[Json], Any], *, changes: bool, computes: bool = False) -> Route:
+        """A route whose action gets the request's JSON object.
+
+        ``changes``: refused when read-only, one at a time. ``computes``: only as many at a time as there are cores for.
+        """
         async def endpoint(request: Request) -> Response:
             _note_actor(request)
             try:
@@ -96,7 +104,8 @@ class Api:
             except (ClientDisconnect, TimeoutError):  # half a request: there is nobody to tell
                 return Response(status_code=408)
             body.update({key: str(value) for key, value in request.path_params.items()})
-            return await self._answer(lambda: self.change(lambda: action(body)) if changes else action(body))
+            return await self._answer(lambda: self.change(lambda: action(body)) if changes else action(body),
+                                      self._computing if computes else None)
 
         return Route(PREFIX + path, endpoint, methods=["POST"])
 
@@ -140,9 +149,9 @@ class Api:
         with self._changing:
             return action()
 
-    async def _answer(self, work: Callable[[], Any]) -> Response:
+    async def _answer(self, work: Callable[[], Any], limiter: anyio.CapacityLimiter | None = None) -> Response:
         try:
-            content = await run_in_threadpool(lambda: orjson.dumps(work(), option=JSON_OPTIONS))
+            content = await anyio.to_thread.run_sync(lambda: orjson.dumps(work(), option=JSON_OPTIONS), limiter=limiter)
             return Response(content, media_type="application/json", headers={"Cache-Control": "no-store"})
         except SynthVLMError as error:
             return error_response(error)

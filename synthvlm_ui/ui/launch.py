@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from synthvlm_ui.errors import SynthVLMError
-from synthvlm_ui.ui.memory import return_what_is_free
+from synthvlm_ui.ui.memory import keep_returning, return_what_is_free
 from synthvlm_ui.ui.options import settings_from
 
 
@@ -32,6 +32,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     from synthvlm_ui.ui.app import build_app
 
     demo, launch = build_app(studio, settings)
+    keep_returning()
     print(f"SynthVLM UI: http://{_shown(settings.host)}:{settings.port}/   workspace: {settings.workspace}", flush=True)
     demo.launch(**launch)
     return 0

@@ -26,7 +26,7 @@ def curate_routes(api: Api) -> list[Route]:
     """Routes of the curate tab."""
     studio = api.studio
     return [
-        api.post("/curate/view", lambda body: _view(api, body), changes=False),
+        api.post("/curate/view", lambda body: _view(api, body), changes=False, computes=True),
         api.post("/curate/find", lambda body: _find(api, body), changes=False),
         api.post("/curate/percentile", lambda body: _percentile(api, body), changes=False),
         api.post("/curate/link", lambda body: studio.saved_views.link(state_of(_object(body, "state"))), changes=False),

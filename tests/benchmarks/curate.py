@@ -147,6 +147,13 @@ def measure(app: App, times: int, clients: int) -> dict[str, Any]:
     return found
 
 
+def measure_together(app: App, times: int, clients: int) -> dict[str, Any]:
+    """Only the people who drag at once, on an app that has settled."""
+    Client(app.port).view({}, ["yield", "histograms", "page", "command"])
+    time.sleep(5)
+    return {**together(app, clients, max(times // 10, 5)), "memory_at_the_end": app.memory()}
+
+
 def acts(client: Client, times: int, chance: np.random.Generator) -> dict[str, Any]:
     ids = [item["id"] for item in client.view({}, ["page"], page={"limit": 500})["page"]["items"]]
     found = {"verdict": spread(lambda n: client.post("/verdict", {
@@ -303,10 +310,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--clients", type=int, default=20)
-    parser.add_argument("--only", choices=("near-duplicates", "app"))
+    parser.add_argument("--only", choices=("near-duplicates", "app", "together"))
     options = parser.parse_args()
     found: dict[str, Any] = {}
-    if options.only != "app":
+    if options.only in (None, "near-duplicates"):
         found["near_duplicates"] = near_duplicates()
     if options.only != "near-duplicates":
         with tempfile.TemporaryDirectory() as scratch:
@@ -314,7 +321,8 @@ def main() -> None:
             found |= make_workspace(root, options.rows)
             app = App(root)
             try:
-                found |= measure(app, options.times, options.clients)
+                found |= (measure if options.only != "together" else measure_together)(
+                    app, options.times, options.clients)
             finally:
                 app.end()
     print(json.dumps({**found, "load": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}, indent=1))
