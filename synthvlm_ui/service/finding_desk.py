@@ -23,7 +23,7 @@ from synthvlm_ui.service.view import ORDERS, Shown, View
 from synthvlm_ui.service.view_state import Find
 from synthvlm_ui.store import Workspace
 
-_REMEMBERED = 8
+_REMEMBERED = 4
 Embed = Callable[[str, str], NDArray[np.float32]]
 
 

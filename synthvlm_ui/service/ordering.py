@@ -34,6 +34,12 @@ class Order:
         if self._sorted is None:
             self._sort()
 
+    def give_up(self) -> None:
+        """Does not sort in the background any more."""
+        timer, self._timer = self._timer, None  # each knows the other: together they would outlive their use
+        if timer is not None:
+            timer.cancel()
+
     def page(self, mask: NDArray[np.bool_], offset: int, limit: int) -> _Rows:
         """The rows of the mask at places ``offset`` to ``offset + limit``. Shapes: mask (N,) -> at most (limit,)."""
         if self._sorted is not None:
@@ -80,6 +86,7 @@ class Order:
 
     def _sort(self) -> None:
         self._sorted = np.argsort(~self.keys).astype(np.int32)
+        self.give_up()
 
     def _sort_soon(self) -> None:
         if self._timer is None:

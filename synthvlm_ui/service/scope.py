@@ -39,7 +39,8 @@ ALL_DATASETS = "*"
 BINS = 64
 HASHES = ("phash",)
 _FACTS = ("candidate_id", "caption_code", "ok", "seed", "repeat")
-_REMEMBERED_SCORINGS = 3
+_REMEMBERED_SCORINGS = 2
+_REMEMBERED_ORDERS = 3
 _REMEMBERED_BINNINGS = 5
 Makers = dict[str, Callable[[], Any]]
 
@@ -172,7 +173,7 @@ class Scope:
     def order(self, name: str, rule: SelectionRule) -> Order:
         """Candidates by a score or a fact, the best first; ``-name`` is the other way round. Raises: BadSetting."""
         key = (name, *(scoring_of(rule) if name.endswith("combined") else (rule.seed,) if name == "random" else ()))
-        return self._once(key, self._orders, lambda: Order(self._order_keys(name, rule)), _REMEMBERED_SCORINGS)
+        return self._once(key, self._orders, lambda: Order(self._order_keys(name, rule)), _REMEMBERED_ORDERS)
 
     def _order_keys(self, name: str, rule: SelectionRule) -> NDArray[np.uint64]:
         if name == "combined":
@@ -228,7 +229,9 @@ class Scope:
                 kept[key] = make()
             kept.move_to_end(key)
             while len(kept) > most:
-                kept.popitem(last=False)
+                _, dropped = kept.popitem(last=False)
+                if isinstance(dropped, Order):
+                    dropped.give_up()
             return kept[key]
 
 

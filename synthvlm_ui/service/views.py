@@ -24,7 +24,7 @@ from synthvlm_ui.service.scope import Makers, Scope, dataset_names
 from synthvlm_ui.service.view import View
 from synthvlm_ui.store import Clustering, Workspace
 
-_REMEMBERED_VIEWS = 4
+_REMEMBERED_VIEWS, _REMEMBERED_RANKINGS = 4, 2
 _REMEMBERED_SCOPES = 2
 _LOOK_EVERY_S = 1.0
 
@@ -67,9 +67,13 @@ class Views:
         view = View.of(scope, rule, version, last)
         with self._lock:
             self._views[key] = view
-            while len(self._views) > _REMEMBERED_VIEWS:
+            while len(self._views) > _REMEMBERED_VIEWS or self._rankings() > _REMEMBERED_RANKINGS:
                 self._views.popitem(last=False)
         return view
+
+    def _rankings(self) -> int:
+        """How many combined scores the views hold; one is as large as ten views of it."""
+        return len({id(view.ranked) for view in self._views.values()})
 
     def scope(self, dataset: str) -> Scope:
         """The columns of a dataset, several or all; made anew when more than verdicts has changed."""

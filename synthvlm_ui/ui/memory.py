@@ -17,7 +17,7 @@ _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # M_... of malloc.h
 HEAPS = 2
 OWN_PAGES_FROM_BYTES = 32 * 2**20
 KEPT_FREE_BYTES = 64 * 2**20
-RETURN_EVERY_S = 2.0
+RETURN_EVERY_S = 1.0
 
 
 def return_what_is_free() -> None:

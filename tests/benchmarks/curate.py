@@ -142,16 +142,28 @@ def measure(app: App, times: int, clients: int) -> dict[str, Any]:
                              for part in ("strip", "datasets", "entropy", "judged", "statistics")}
     found |= acts(client, times, chance)
     found |= searches(client, times)
-    found["memory"] = app.memory()
-    found |= {"others_see_a_verdict_s": seen_after(app), **together(app, clients), "memory_at_the_end": app.memory()}
-    return found
+    found["others_see_a_verdict_s"] = seen_after(app)
+    return {**found, **measure_together(app, times, clients, settled=True)}
 
 
-def measure_together(app: App, times: int, clients: int) -> dict[str, Any]:
-    """Only the people who drag at once, on an app that has settled."""
-    Client(app.port).view({}, ["yield", "histograms", "page", "command"])
+def measure_together(app: App, times: int, clients: int, settled: bool = False) -> dict[str, Any]:
+    """Only the people who drag at once, on an app that has settled, and the memory before and most of all meanwhile."""
+    if not settled:
+        Client(app.port).view({}, ["yield", "histograms", "page", "command"])
     time.sleep(5)
-    return {**together(app, clients, max(times // 10, 5)), "memory_at_the_end": app.memory()}
+    found: dict[str, Any] = {"memory_at_rest": app.memory()}
+    most, done = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.5):
+            most.append(app.memory()["uss_mb"])
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    found |= together(app, clients, max(times // 10, 5))
+    done.set()
+    watching.join()
+    return {**found, "most_uss_mb_meanwhile": max(most)}
 
 
 def acts(client: Client, times: int, chance: np.random.Generator) -> dict[str, Any]:
