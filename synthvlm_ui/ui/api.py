@@ -12,11 +12,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import unquote
 
-import anyio
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -56,7 +56,7 @@ class Api:
     def __init__(self, studio: Studio, *, read_only: bool) -> None:
         self.studio, self.read_only = studio, read_only
         self._changing = threading.Lock()
-        self._computing = anyio.CapacityLimiter(COMPUTING)
+        self._computing = asyncio.Semaphore(COMPUTING)
         self._refreshed = 0.0
 
     def get(self, path: str, action: Callable[[Mapping[str, str]], Any]) -> Route:
@@ -149,9 +149,10 @@ class Api:
         with self._changing:
             return action()
 
-    async def _answer(self, work: Callable[[], Any], limiter: anyio.CapacityLimiter | None = None) -> Response:
+    async def _answer(self, work: Callable[[], Any], among: asyncio.Semaphore | None = None) -> Response:
         try:
-            content = await anyio.to_thread.run_sync(lambda: orjson.dumps(work(), option=JSON_OPTIONS), limiter=limiter)
+            async with among or nullcontext():
+                content = await run_in_threadpool(lambda: orjson.dumps(work(), option=JSON_OPTIONS))
             return Response(content, media_type="application/json", headers={"Cache-Control": "no-store"})
         except SynthVLMError as error:
             return error_response(error)
