@@ -3,7 +3,7 @@
 Flow: captions -> generation -> scoring -> selection -> comparison / diversity -> export -> training -> evaluation.
 
 Dependency rule, checked by import-linter (see pyproject.toml): app -> ui | cli -> service ->
-pipeline | jobs | miniature | findings -> rooms -> models -> protocols -> records | config -> errors.
+findings -> pipeline | jobs | miniature -> rooms -> models -> protocols -> records | config -> errors.
 Rooms never import each other; torch, diffusers, transformers and open_clip are named only in models, backends,
 training, evaluation, miniature and findings; gradio only in ui and app.py.
 

@@ -60,6 +60,7 @@ def build_parser() -> Parser:
         evaluate,
         export,
         find,
+        findings,
         generate,
         head,
         info,
@@ -95,6 +96,7 @@ def build_parser() -> Parser:
         runs,
         evaluate,
         trial,
+        findings,
         jobs,
         workspace,
     )

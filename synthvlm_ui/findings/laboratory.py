@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from synthvlm_ui.backends import create_text_embedder
@@ -47,7 +49,8 @@ class Laboratory:
         found = self.results.get(task, self.plan, seed)
         if found is None:
             started_s = time.process_time()
-            found = self._measured(task, seed)
+            with _one_thread():
+                found = self._measured(task, seed)
             self.results.put(task, self.plan, seed, found, time.process_time() - started_s)
         return found
 
@@ -114,6 +117,17 @@ class Laboratory:
         found = measure(rows, k=k, seed=seed, fits=1).sets()
         return {name: {"entropy_bits": found[name]["entropy_bits"], "top5": found[name]["top5"],
                        **_objects(texts[name])} for name in texts}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Networks as narrow as these are slower on two threads: the threads wait for each other (docs/LOG.md)."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _objects(texts: list[str]) -> dict[str, float]:

@@ -62,7 +62,9 @@ class Sets:
     @cached_property
     def generator(self) -> TokenGenerator:
         """The shipped token generator."""
-        return create_generator("miniature", "cpu")
+        made = create_generator("miniature", "cpu")
+        assert isinstance(made, TokenGenerator)
+        return made
 
     @cached_property
     def heldout_rows(self) -> list[Row]:

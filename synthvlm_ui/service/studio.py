@@ -22,6 +22,7 @@ from synthvlm_ui.service.app_lock import hold
 from synthvlm_ui.service.candidate_desk import CandidateDesk
 from synthvlm_ui.service.caption_curation_desk import CaptionCurationDesk
 from synthvlm_ui.service.caption_desk import CaptionDesk
+from synthvlm_ui.service.claims_desk import ClaimsDesk
 from synthvlm_ui.service.comparison_desk import ComparisonDesk
 from synthvlm_ui.service.curation_desk import CurationDesk
 from synthvlm_ui.service.devices import default_device
@@ -85,6 +86,7 @@ class Studio:
         self.runs = RunDesk(workspace, self.jobs)
         self.evaluation = EvaluationDesk(workspace, self.jobs)
         self.trials = TrialDesk(self.queries)
+        self.claims = ClaimsDesk(workspace, self.jobs)
         self.diversity_maps = DiversityMapDesk(workspace, self.jobs)
         self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
         self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)

@@ -56,6 +56,7 @@ class _Handlers:
             "evaluate": self.evaluate,
             "compare": self.compare,
             "judge": self.judge,
+            "findings": self.findings,
         }
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
@@ -118,6 +119,12 @@ class _Handlers:
         from synthvlm_ui.service.judge_job import run_judge
 
         return run_judge(context, self._workspace, self._device)
+
+    def findings(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.claims_job import run_findings
+
+        self._engines = None  # it opens models of its own
+        return run_findings(context, self._workspace)
 
     def diversity_map(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.diversity_map import run_diversity_map
