@@ -68,6 +68,8 @@ class WorkspacePaths:
     @property
     def models(self) -> Path:
         return self.root / "models"
+
+    @property
     def findings(self) -> Path:
         return self.root / "findings"
 
