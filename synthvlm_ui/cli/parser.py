@@ -80,25 +80,8 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"SynthVLM UI {__version__}")
     commands = Commands(parser, shared)
     rooms = (
-        info,
-        captions,
-        generate,
-        score,
-        head,
-        select,
-        find,
-        verdict,
-        compare,
-        rate,
-        diversity,
-        export,
-        train,
-        runs,
-        evaluate,
-        trial,
-        findings,
-        jobs,
-        workspace,
+        info, captions, generate, score, head, select, find, verdict, compare, rate, diversity, export,
+        train, runs, evaluate, trial, findings, jobs, workspace,
     )
     for room in rooms:
         room.add_to(commands)
