@@ -6,7 +6,9 @@ Files are served in ranges, as the Hub serves them, so that a client reads them 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,7 +16,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
 
 COMMIT = "a" * 40
 
@@ -134,7 +141,23 @@ def _paths(body: bytes) -> list[str]:
     try:
         given = json.loads(body)["paths"]
     except ValueError:
-        from urllib.parse import parse_qs
-
         given = parse_qs(body.decode())["paths"]
     return [given] if isinstance(given, str) else list(given)
+
+
+def picture(number: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((48, 64, 3), number * 9 % 256, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def table(numbers: range, padding: int = 0) -> bytes:
+    """Images inside, as the library ``datasets`` uploads them, and their captions."""
+    features = {"image": {"_type": "Image"}, "caption": {"dtype": "string", "_type": "Value"}}
+    images = [{"bytes": picture(number) + os.urandom(padding), "path": f"{number}.png"} for number in numbers]
+    columns = {"image": pa.array(images, pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+               "caption": [f"caption {number}" for number in numbers]}
+    said = {"huggingface": json.dumps({"info": {"features": features}})}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns).replace_schema_metadata(said), buffer, row_group_size=10)
+    return buffer.getvalue()

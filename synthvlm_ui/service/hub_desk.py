@@ -67,14 +67,15 @@ class HubDesk:
             raise BadSetting(f"limit is {wanted.limit}", where="--limit", fix=f"Give 1 to {MAX_ROWS}.")
         return self._jobs.submit("import-hub", asdict(wanted), QUEUE)
 
-    def command(self, wanted: HubImport) -> str:
-        """The line that imports the same."""
+    def command(self, wanted: HubImport, images: bool = False) -> str:
+        """The line that imports the same, and with ``images`` stores its images too."""
         words = ["captions", "import", wanted.source, "--dataset", wanted.dataset or "NAME", "--limit",
                  str(wanted.limit)]
         if wanted.mapping:
             words += ["--map", ",".join(f"{role}={column}" for role, column in wanted.mapping.items())]
         if wanted.on_duplicate != "skip":
             words += ["--on-duplicate", wanted.on_duplicate]
+        words += ["--images"] * images
         return command_line(self._workspace.root, words)
 
 

@@ -51,12 +51,15 @@ def _form(gradio: Any, api: Api) -> dict[str, Any]:
                 parts["duplicates"] = gradio.Radio(DUPLICATES, value="skip", label="When an id is there already")
             parts["import"] = gradio.Button("Import file", variant="primary", interactive=not api.read_only)
             parts["command"] = command_line(_command(api, None, "captions", "skip"))
-            gradio.Markdown("Folders of images, of WebDataset tars or of a Hugging Face data set are imported on the "
-                            "command line: give the folder in place of the file, and `--images` to store the images.")
+            gradio.Markdown("Folders of images, of WebDataset tars or of a Hugging Face data set on this machine are "
+                            "imported on the command line: give the folder in place of the file, and `--images` to "
+                            "store the images.")
         with gradio.Tab("Pasted lines"):
             parts["lines"] = gradio.Textbox("", label="One caption per line", lines=8, max_lines=16,
                                             placeholder=PASTE_HINT)
             parts["paste"] = gradio.Button("Import lines", variant="primary", interactive=not api.read_only)
+        with gradio.Tab("Hub"):
+            gradio.HTML("<synth-hub></synth-hub>", apply_default_css=False, js_on_load=None)
         with gradio.Tab("Write"):
             gradio.HTML("<synth-write></synth-write>", apply_default_css=False, js_on_load=None)
         with gradio.Tab("Sample"):

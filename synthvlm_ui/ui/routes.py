@@ -18,6 +18,7 @@ from synthvlm_ui.ui.routes_captions import caption_routes
 from synthvlm_ui.ui.routes_compare import compare_routes
 from synthvlm_ui.ui.routes_curate import curate_routes
 from synthvlm_ui.ui.routes_diversity import diversity_routes
+from synthvlm_ui.ui.routes_hub import hub_routes
 from synthvlm_ui.ui.routes_jobs import job_routes
 from synthvlm_ui.ui.routes_train import train_routes
 
@@ -35,6 +36,7 @@ def build_routes(api: Api) -> list[Route]:
         api.bytes("/image/{id}", lambda values: studio.curation.image(candidate_id(values)), cache=IMMUTABLE),
         *job_routes(api),
         *caption_routes(api),
+        *hub_routes(api),
         *curate_routes(api),
         *compare_routes(api),
         *diversity_routes(api),

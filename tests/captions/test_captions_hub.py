@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
@@ -11,12 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from hub_server import COMMIT, HubServer, serving
-from PIL import Image
+from hub_server import COMMIT, HubServer, picture, serving, table
 
 from synthvlm_ui.captions import HubDataset, hub_dataset, read_captions
 from synthvlm_ui.errors import BadSetting
@@ -39,24 +34,6 @@ for line in sys.stdin:
         answer = {"error": str(error), "kind": type(error).__name__}
     print(json.dumps(answer), flush=True)
 """
-
-
-def picture(number: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.full((48, 64, 3), number * 9 % 256, np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def table(numbers: range, padding: int = 0) -> bytes:
-    """Images inside, as the library ``datasets`` uploads them, and their captions."""
-    features = {"image": {"_type": "Image"}, "caption": {"dtype": "string", "_type": "Value"}}
-    images = [{"bytes": picture(number) + os.urandom(padding), "path": f"{number}.png"} for number in numbers]
-    columns = {"image": pa.array(images, pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-               "caption": [f"caption {number}" for number in numbers]}
-    said = {"huggingface": json.dumps({"info": {"features": features}})}
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns).replace_schema_metadata(said), buffer, row_group_size=10)
-    return buffer.getvalue()
 
 
 DATASETS = {

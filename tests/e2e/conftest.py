@@ -59,20 +59,20 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
-    """``serve(prepare=None, *options)``: the app on a new workspace, which ``prepare(studio)`` may fill first."""
+    """``serve(prepare=None, *options, hub_url=...)``: the app on a new workspace, which ``prepare`` may fill."""
     from served_app import ServedApp
 
     from synthvlm_ui.service import Studio
 
     running: list[ServedApp] = []
 
-    def start(prepare: Callable[[Studio], Any] | None = None, *options: str) -> ServedApp:
+    def start(prepare: Callable[[Studio], Any] | None = None, *options: str, **known: str) -> ServedApp:
         workspace = tmp_path_factory.mktemp("app") / "workspace"
         if prepare:
             studio = Studio.open(workspace)
             prepare(studio)
             studio.close()
-        running.append(ServedApp(workspace, *options))
+        running.append(ServedApp(workspace, *options, **known))
         return running[-1]
 
     yield start

@@ -29,8 +29,8 @@ ROUTES = "gradio_api/synthvlm/"
 class ServedApp:
     """``python app.py`` on a free port, until ``end``."""
 
-    def __init__(self, workspace: Path, *options: str) -> None:
-        self.workspace = workspace
+    def __init__(self, workspace: Path, *options: str, hub_url: str = "http://127.0.0.1:9") -> None:
+        self.workspace, self.hub_url = workspace, hub_url
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -43,7 +43,7 @@ class ServedApp:
         workspace, options = self.workspace, self._options
         self.started = time.monotonic()
         command = [sys.executable, "app.py", "--workspace", str(workspace), "--port", str(self.port), *options]
-        environment = {**os.environ, "SYNTHVLM_WORKER_IDLE_S": "20", "HF_ENDPOINT": "http://127.0.0.1:9",
+        environment = {**os.environ, "SYNTHVLM_WORKER_IDLE_S": "20", "HF_ENDPOINT": self.hub_url,
                        "HF_HOME": str(workspace.parent / "huggingface")}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log,
@@ -84,7 +84,7 @@ class ServedApp:
             self.process.kill()
             self.process.wait(15)
         if (self.workspace / "jobs").is_dir():
-            for device in ("cpu", "disk"):
+            for device in ("cpu", "disk", "hub"):
                 end_worker(self.workspace / "jobs", device)
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hub_server import HubServer, serving, table
 from served_app import WORK_LIMIT_MS, ServedApp, no_sideways_scrolling, snap
 
 from synthvlm_ui.miniature.grammar import parse
 
+PAIRS = {"README.md": b"", "train.parquet": table(range(6)), "test.parquet": table(range(6, 9))}
+
 
 @pytest.fixture(scope="module")
-def app(serve: Any) -> ServedApp:
-    return serve()
+def app(serve: Any) -> Iterator[ServedApp]:
+    with serving(HubServer({"them/pairs": PAIRS, "them/gated": PAIRS}, frozenset({"them/gated"}))) as hub:
+        yield serve(hub_url=hub.url)
 
 
 def open_write(page: Any) -> Any:
@@ -81,6 +86,33 @@ def test_a_file_is_looked_at_before_it_is_imported(app: ServedApp, visit: Any, t
     page.get_by_role("button", name="Import file").click()
     page.get_by_text("30 captions imported into “odd”").wait_for()
     assert app.ask("captions?dataset=odd&limit=1")["rows"][0]["caption"] == "<b>other 0</b>"
+
+
+def test_a_data_set_of_the_hub_comes_with_its_images(app: ServedApp, visit: Any) -> None:
+    page = visit(app).open("Captions")
+    page.get_by_label("Dataset").first.fill("theirs")
+    page.locator("#caption-source").get_by_role("tab", name="Hub", exact=True).click()
+    form = page.locator("synth-hub")
+    name = form.get_by_label("Data set (Hub id or address)")
+    name.fill("../etc")
+    form.get_by_text("names no data set of the Hub").wait_for()
+    assert form.get_by_role("button", name="Import from the Hub").is_disabled()
+    name.fill("them/gated")
+    form.get_by_role("button", name="Look at the first rows").click()
+    form.get_by_text("them/gated is gated").wait_for(timeout=WORK_LIMIT_MS)
+    name.fill("https://huggingface.co/datasets/them/pairs")
+    form.get_by_label("Split").fill("train")
+    form.get_by_label("Store its images as real ones too").check()
+    form.get_by_text("'hf:them/pairs?split=train' --dataset theirs --limit 10000 --images").wait_for()
+    form.get_by_role("button", name="Look at the first rows").click()
+    form.get_by_role("cell", name="caption 5").wait_for(timeout=WORK_LIMIT_MS)
+    snap(page, "captions-hub")
+    form.get_by_role("button", name="Import from the Hub").click()
+    form.get_by_text("6 captions imported into “theirs”").wait_for(timeout=WORK_LIMIT_MS)
+    form.get_by_text("6 real images stored, 0 skipped.").wait_for(timeout=WORK_LIMIT_MS)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert no_sideways_scrolling(page)
+    snap(page, "captions-hub-phone")
 
 
 @pytest.mark.parametrize("dark", [False, True])

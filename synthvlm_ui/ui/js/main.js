@@ -7,6 +7,7 @@ import "./captions.js";
 import "./captions_rules.js";
 import "./captions_preview.js";
 import "./captions_write.js";
+import "./captions_hub.js";
 import "./generate.js";
 import "./curate/tab.js";
 import "./compare/tab.js";
