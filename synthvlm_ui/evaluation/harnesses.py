@@ -24,7 +24,7 @@ def lm_eval_command(model: Path, tasks: Sequence[str], out: Path, *, include_pat
                     num_fewshot: int | None = None, device: str = "cpu", limit: int | None = None) -> list[str]:
     """The words of lm-evaluation-harness on a checkpoint; a vision-language one answers through its language half."""
     kind = "hf-multimodal" if _has_vision(model) else "hf"
-    words = [sys.executable, "-m", "lm_eval", "run", "--model", kind, "--model_args",
+    words = [sys.executable, "-m", "synthvlm_ui.evaluation.lm_eval_process", "run", "--model", kind, "--model_args",
              f"pretrained={model},dtype=float32", "--tasks", ",".join(tasks), "--batch_size", "8", "--device", device,
              "--output_path", str(out)]
     words += ["--include_path", str(include_path)] if include_path else []

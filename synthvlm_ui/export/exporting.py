@@ -9,11 +9,13 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
 from synthvlm_ui.errors import DuplicateId, EmptyInput, UnknownName
 from synthvlm_ui.export.card import card_of
+from synthvlm_ui.export.converted import ConvertedPictures
 from synthvlm_ui.export.formats import FORMATS, Entry, Writer
 from synthvlm_ui.export.items import ExportItem, ExportOptions, ExportReport, Unfit
 from synthvlm_ui.export.pictures import Picture, picture_of
@@ -64,6 +66,8 @@ def export(form: str, items: Iterable[ExportItem], out: str | Path, *, selection
                     file.write(line(facts_of(item)))
         staging.write_text("README.md", card_of(form, tally, selection, skipped, options))
         digest = staging.write_manifest(form, tally.written)
+    if options.converted is not None:
+        options.converted.unlink(missing_ok=True)
     return ExportReport(out, tally.written, digest, dict(skipped), dict(tally.splits))
 
 
@@ -133,10 +137,23 @@ def _pictures(items: Iterable[ExportItem], options: ExportOptions) -> Iterator[t
         yield from ((item, picture(item)) for item in items)
         return
     source = iter(items)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        waiting: deque[tuple[ExportItem, Future[Picture | Unfit]]] = deque()
-        waiting.extend((item, pool.submit(picture, item)) for item in islice(source, 4 * _THREADS))
+    with ExitStack() as on_leaving, ThreadPoolExecutor(_THREADS) as pool:
+        known = on_leaving.enter_context(ConvertedPictures(options.converted)) if options.converted else None
+        waiting: deque[tuple[ExportItem, Future[Picture | Unfit] | None]] = deque()
+
+        def ahead(count: int) -> None:
+            for item in islice(source, count):
+                done = known is not None and item.candidate.id in known
+                waiting.append((item, None if done else pool.submit(picture, item)))
+
+        ahead(4 * _THREADS)
         while waiting:
             item, future = waiting.popleft()
-            yield item, future.result()
-            waiting.extend((item, pool.submit(picture, item)) for item in islice(source, 1))
+            if future is None and known is not None:
+                yield item, known.get(item.candidate.id) or picture(item)
+            elif future is not None:
+                found = future.result()
+                if known is not None and isinstance(found, Picture):
+                    known.put(item.candidate.id, found)
+                yield item, found
+            ahead(1)

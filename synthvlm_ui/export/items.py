@@ -40,7 +40,8 @@ class ExportOptions:
     ``shard_pairs`` is the most pairs of one tar or parquet file. ``validation`` is the share of captions whose pairs
     become the validation split. ``repeats`` lists every training pair that often. ``seed`` chooses each pair's
     instruction and each caption's split. ``licences`` maps a model's name to its licence, ``facts`` are lines for the
-    card, ``select_command`` is the line that makes the selection.
+    card, ``select_command`` is the line that makes the selection. ``converted`` names a file that keeps converted
+    images until the export is whole, for one that was killed and is carried out again.
     """
 
     image_format: ImageFormat = "keep"
@@ -54,6 +55,7 @@ class ExportOptions:
     licences: Mapping[str, str] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
     select_command: str = ""
+    converted: Path | None = None
 
     def __post_init__(self) -> None:
         _check_one_of(self.image_format, IMAGE_FORMATS, "--image-format")

@@ -19,11 +19,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from synthvlm_ui.errors import BadSetting, DiskFull, UserError, WorkspaceError
 
 MANIFEST = "manifest.json"
 MADE_BY = "synthvlm_ui export"
+
+
+class Unfinished(Protocol):
+    """Something open in a staging folder; ``abandon`` lets go of it without caring what could still be written."""
+
+    def abandon(self) -> None: ...
 
 
 class TextFile:
@@ -70,7 +77,7 @@ class Staging:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.digests: dict[str, tuple[str, int]] = {}
-        self.open_files: list[TextFile] = []
+        self.open_files: list[Unfinished] = []
         self._made: set[Path] = set()
 
     def write_bytes(self, relative: str, data: bytes) -> None:

@@ -58,14 +58,16 @@ class ExportDesk:
         config = {**asdict(request), "out": str(target.resolve())}
         return self._jobs.submit("export", config, DISK)
 
-    def run(self, request: ExportRequest, watch: Callable[[int, int], None] | None = None) -> dict[str, Any]:
-        """Writes a selection into a new directory; ``watch`` is told (pairs so far, all pairs).
+    def run(self, request: ExportRequest, watch: Callable[[int, int], None] | None = None,
+            converted: Path | None = None) -> dict[str, Any]:
+        """Writes a selection into a new directory; ``watch`` is told (pairs so far, all pairs), ``converted`` keeps
+        converted images until the export is whole.
 
         Raises: UnknownName, BadSetting (destination, options), EmptyInput, WorkspaceError, DiskFull.
         """
         chosen, target, options = self._checked(request)
         self._workspace.columns.refresh()
-        options = replace(options, licences=_licences(), facts=self._facts(chosen),
+        options = replace(options, converted=converted, licences=_licences(), facts=self._facts(chosen),
                           select_command=self._select_command(chosen.rule, chosen.name))
         report = export(request.format, self._items(chosen.candidate_ids), target, selection=chosen,
                         rejects=self._items(self._rejected(chosen)) if request.rejects else None,

@@ -1,4 +1,6 @@
-"""The job that writes an export. Runs in a worker process; a stopped or killed one leaves no half-written folder."""
+"""The job that writes an export. Runs in a worker process; a stopped or killed one leaves no half-written folder, and
+takes up again what it had converted when it is resumed.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def run_export(context: JobContext, workspace: Workspace) -> Mapping[str, Any]:
             if context.progress.should_stop():
                 raise JobStopped
 
-    return Studio(workspace).exports.run(request, watch)
+    return Studio(workspace).exports.run(request, watch, context.dir / "converted")
 
 
 def _request_of(config: Mapping[str, Any]) -> ExportRequest:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +14,9 @@ from typing import Any, Protocol
 from synthvlm_ui.errors import ModelUnavailable, UnknownName
 
 TRACKERS = ("tensorboard", "trackio")
-_FOLDERS = {"tensorboard": "tensorboard", "trackio": "trackio"}
+_PROJECT = "synthvlm-ui"
+_PLACES = {"tensorboard": "files below run/tensorboard of the output directory",
+           "trackio": f"the project {_PROJECT} where trackio keeps its runs (TRACKIO_DIR)"}
 
 
 class Tracker(Protocol):
@@ -32,14 +33,15 @@ def require_tracker(name: str) -> str:
         raise UnknownName.of("tracker", name, list(TRACKERS))
     if importlib.util.find_spec(name) is None:
         raise ModelUnavailable(f"{name} is not installed", where="--log-to", fix=f"Install it: pip install {name}.")
-    return f"{name} writes below run/{_FOLDERS[name]} of the output directory"
+    return f"{name}: {_PLACES[name]}"
 
 
 def open_tracker(name: str, out: Path, run: str, settings: Mapping[str, Any]) -> Tracker:
     """Opens the tracker of one run; a resumed run goes on under its own name. Raises: as ``require_tracker``."""
     require_tracker(name)
-    folder = out / "run" / _FOLDERS[name]
-    return _TensorBoard(folder / run) if name == "tensorboard" else _Trackio(folder, out.name, run, settings)
+    if name == "tensorboard":
+        return _TensorBoard(out / "run" / "tensorboard" / run)
+    return _Trackio(f"{out.name} {run}", settings)
 
 
 class _TensorBoard:
@@ -57,13 +59,11 @@ class _TensorBoard:
 
 
 class _Trackio:
-    def __init__(self, folder: Path, project: str, run: str, settings: Mapping[str, Any]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        os.environ["TRACKIO_DIR"] = str(folder)  # read when it is imported
+    def __init__(self, run: str, settings: Mapping[str, Any]) -> None:
         trackio: Any = importlib.import_module("trackio")
         plain = {name: value for name, value in settings.items() if isinstance(value, str | int | float)}
         self._trackio = trackio
-        trackio.init(project=project or "training", name=run, config=plain, resume="allow")
+        trackio.init(project=_PROJECT, name=run, config=plain, resume="allow")
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         self._trackio.log(dict(numbers), step=step)

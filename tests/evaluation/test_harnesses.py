@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.errors import Failure, ModelUnavailable, UnreadableFile
 from synthvlm_ui.evaluation import lm_eval_command, lmms_eval_command, read_results, run_lm_eval
 
@@ -55,3 +56,21 @@ def test_a_run_s_results_are_read_and_its_failure_is_told(tmp_path):
     with pytest.raises(ModelUnavailable, match="not installed"):
         missing = "import sys; sys.exit(\"No module named 'lm_eval'\")"
         run_lm_eval([sys.executable, "-c", missing], tmp_path / "out", log)
+
+
+@pytest.mark.slow
+def test_lm_eval_itself_answers_a_local_task_offline(tmp_path, monkeypatch):
+    """The real harness as a process of its own, where it is installed: multiple choice from a file, as MMLU asks it."""
+    pytest.importorskip("lm_eval")
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    questions = [{"question": "a red", "choices": ["meadow", "the the", "of of", "a a"], "answer": 0}] * 4
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    (tmp_path / "small.yaml").write_text("\n".join([
+        "task: small", "dataset_path: json", f"dataset_kwargs: {{data_files: {{test: {tmp_path}/questions.jsonl}}}}",
+        "test_split: test", "output_type: multiple_choice", "doc_to_text: '{{question}}'",
+        "doc_to_choice: '{{choices}}'", "doc_to_target: '{{answer}}'", "metric_list:", "  - metric: acc"]))
+    command = lm_eval_command(MINIATURE / "lm", ["small"], tmp_path / "out", include_path=tmp_path)
+    found = run_lm_eval(command, tmp_path / "out", tmp_path / "log")
+    assert found["small/acc"] == 1.0, "the small world's language model knows which words follow"

@@ -29,6 +29,7 @@ class _Shards:
         self._tar: tarfile.TarFile | None = None
         self._file: Any = None
         self._name, self._pairs, self._shards = "", 0, 0
+        staging.open_files.append(self)
 
     def add(self, members: dict[str, bytes]) -> None:
         if self._tar is None:
@@ -50,6 +51,11 @@ class _Shards:
         self._file.close()
         self._staging.record(self._name)
         self._tar, self._pairs, self._shards = None, 0, self._shards + 1
+
+    def abandon(self) -> None:
+        """Lets go of a tar that will not be finished."""
+        if self._file is not None:
+            self._file.close()
 
 
 class WebDatasetWriter:
