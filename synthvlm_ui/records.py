@@ -47,9 +47,35 @@ class Caption:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """How a pipeline of diffusers is put together and where its parts lie; "auto" leaves it to the device's memory.
+
+    ``refiner`` takes the noise over after the share ``denoising_end`` of the steps. ``vae`` is "whole", "sliced",
+    "tiled", "tiny" or the directory or Hub id of a tiny decoder. ``lora`` is a file, a directory or a Hub id, with
+    ``:FILE`` behind it where it has several. Those four and ``scheduler`` change the picture, the rest only how
+    it is rounded.
+    """
+
+    dtype: str = "auto"
+    attention: str = "auto"
+    compile: bool = False
+    fuse_qkv: bool = False
+    vae: str = "auto"
+    offload: str = "auto"
+    refiner: str | None = None
+    denoising_end: float | None = None
+    lora: str | None = None
+    scheduler: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
-class GenerationSettings:
-    """What the user asks a generator for; None means the generator's own default. Names are diffusers' own."""
+class GenerationSettings(EngineSettings):
+    """What the user asks a generator for; None means the generator's own default. Names are diffusers' own.
+
+    With ``draft_clip_min`` a caption is drawn in ``draft_num_inference_steps`` first, and in full only when the draft's
+    raw cosine reaches it; the share ``draft_audit`` of those below is drawn all the same, to see what the gate costs.
+    """
 
     generator: str
     images_per_caption: int = 1
@@ -64,6 +90,14 @@ class GenerationSettings:
     chunk_images: int | None = None
     image_format: Literal["webp", "png", "jpeg"] = "webp"
     device: str = "auto"
+    draft_clip_min: float | None = None
+    draft_num_inference_steps: int | None = None
+    draft_generator: str | None = None
+    draft_audit: float = 0.05
+
+    def engine(self) -> EngineSettings:
+        """The part that says how the pipeline is put together."""
+        return EngineSettings(**{name: getattr(self, name) for name in EngineSettings.__dataclass_fields__})
 
 
 @dataclass(frozen=True, slots=True)

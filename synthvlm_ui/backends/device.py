@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from synthvlm_ui.backends.engine_choice import DeviceMemory
 from synthvlm_ui.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -35,6 +36,31 @@ def pipeline_dtype(device: str) -> torch.dtype:
     return torch.float16 if device == "mps" else torch.float32
 
 
+def torch_dtype(name: str) -> torch.dtype:
+    """The number format of this name."""
+    import torch
+
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """The name that ``torch_dtype`` knows."""
+    return str(dtype).removeprefix("torch.")
+
+
+def device_memory(device: str) -> DeviceMemory:
+    """What is free for a model, with what this process keeps in reserve. Units: bytes."""
+    import torch
+
+    if device.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info(device)
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return DeviceMemory(device, free + unused)
+    import psutil
+
+    return DeviceMemory(device, int(psutil.virtual_memory().available))
+
+
 def embedder_dtype(device: str) -> torch.dtype:
     """float16 on cards (finer than bfloat16 and CLIP stays in its range), bfloat16 on processors that multiply it."""
     import torch
@@ -63,6 +89,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(
         words in str(error).lower() for words in ("out of memory", "can't allocate memory", "not enough memory")
     )
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Whether an engine's exception says that the device itself failed: nothing more runs on it in this process."""
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and not is_out_of_memory(error) and any(
+        words in said for words in ("cuda error", "hip error", "gpu is lost", "device-side assert"))
 
 
 def release_memory() -> None:

@@ -8,44 +8,82 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthvlm_ui.backends.device import is_out_of_memory, release_memory
-from synthvlm_ui.backends.diffusers_loading import call_parameters, load_pipeline
-from synthvlm_ui.backends.generator_facts import GeneratorFacts, pipeline_facts
-from synthvlm_ui.backends.model_files import looks_like_hub_id, revision_of
-from synthvlm_ui.errors import BadSetting, GenerationFailed, OutOfMemory, SynthVLMError
+from synthvlm_ui.backends.decoding import Decoder, pictured
+from synthvlm_ui.backends.device import is_device_lost, is_out_of_memory, release_memory
+from synthvlm_ui.backends.diffusers_families import encode_prompts, is_guided, is_known, stacked
+from synthvlm_ui.backends.diffusers_loading import Loaded, call_parameters, load_pipeline, open_directory
+from synthvlm_ui.backends.generator_facts import GeneratorFacts, PipelineParts, pipeline_facts
+from synthvlm_ui.backends.model_files import looks_like_hub_id
+from synthvlm_ui.errors import BadSetting, DeviceLost, GenerationFailed, OutOfMemory, SynthVLMError
 from synthvlm_ui.protocols import UInt8Image
-from synthvlm_ui.records import GenerationRequest, GeneratorInfo, short_hash
+from synthvlm_ui.records import EngineSettings, GenerationRequest, GeneratorInfo, short_hash
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_STEPS = 1000
-# These draw the noise of a whole batch from one generator, so seeds per image need batches of one.
-_ONE_NOISE_SOURCE = ("AmusedScheduler",)
+# Distinct prompts are encoded so many at a time, and remembered up to so many bytes.
+_TEXT_BATCH = 16
+_TEXT_BYTES = 2**29
 _NOTES = (
     "The same request on the same device and thread count gives the same pixels; in a batch of another size, or on "
     "another device, they agree up to rounding."
 )
 
 
+@dataclass
+class Latents:
+    """What ``denoise`` hands to ``decode``: requests drawn together (by index), their latents or their results."""
+
+    members: list[int]
+    height: int
+    width: int
+    latents: torch.Tensor | None = None
+    results: list[UInt8Image | Exception] | None = None
+    ready: Any = None
+
+
 class DiffusersGenerator:
-    """Draws with one pipeline on one device.
+    """Draws with one pipeline on one device: a ``protocols.StagedGenerator``.
 
     Args: ``source`` is a pipeline directory or a Hub id; ``name`` is what the user called it; ``preset`` replaces the
-    pipeline's own defaults.
-    Raises: ModelUnavailable, OutOfMemory.
+    pipeline's own defaults and says what is put into it; ``engine`` is what the user wants otherwise.
+    Raises: ModelUnavailable, BadSetting, OutOfMemory.
     """
 
     def __init__(self, source: Path | str, *, device: str = "cpu", name: str = "",
-                 preset: GeneratorFacts | None = None) -> None:
-        self.device = device
-        self._pipeline, directory = load_pipeline(source, device)
+                 preset: GeneratorFacts | None = None, engine: EngineSettings | None = None) -> None:
+        name = name or str(source)
+        directory = open_directory(source)
+        model = preset.model if preset else name if looks_like_hub_id(name) else directory.name
+        loaded = load_pipeline(directory, model, device, engine or EngineSettings(),
+                               preset.parts if preset else PipelineParts())
+        self._take(loaded, device, name, preset)
+
+    @classmethod
+    def of_pipeline(cls, pipeline: Loaded, device: str, name: str) -> DiffusersGenerator:
+        """A generator around a pipeline that is loaded already."""
+        self = cls.__new__(cls)
+        self._take(pipeline, device, name, None)
+        return self
+
+    def _take(self, loaded: Loaded, device: str, name: str, preset: GeneratorFacts | None) -> None:
+        self.device, self.choice = device, loaded.choice
+        self._pipeline, self._refiner, self._denoising_end = loaded.pipeline, loaded.refiner, loaded.denoising_end
         self._accepted = call_parameters(self._pipeline)
-        self._largest_batch = 1 if type(self._pipeline.scheduler).__name__ in _ONE_NOISE_SOURCE else 2**30
-        self.info = _info_of(self._pipeline, directory, name or str(source), preset)
+        # Parts that move in and out cannot be used by two threads at once: then a batch is drawn to its end at once.
+        self._staged = is_known(self._pipeline) and loaded.choice.offload == "none"
+        self._decoder = Decoder(self._pipeline, device)
+        self._largest_batch = 2**30
+        self._texts: dict[tuple[object, ...], dict[str, torch.Tensor]] = {}
+        self.info = _info_of(loaded, name, preset)
 
     def check(self, request: GenerationRequest) -> None:
         """Raises BadSetting with the accepted values when this request could never be drawn."""
@@ -64,62 +102,139 @@ class DiffusersGenerator:
                              fix="Give 0 or more.")
 
     def generate(self, requests: Sequence[GenerationRequest]) -> list[UInt8Image | Exception]:
-        """One picture per request, in order, or what kept it from being drawn. Raises: OutOfMemory."""
-        results: list[UInt8Image | Exception] = [GenerationFailed("not drawn")] * len(requests)
-        for members in _alike(requests):
-            try:
-                self.check(requests[members[0]])
-            except BadSetting as error:
-                drawn: list[UInt8Image | Exception] = [error] * len(members)
-            else:
-                drawn = self._draw_all([requests[index] for index in members])
-            for index, result in zip(members, drawn, strict=True):
-                results[index] = result
-        return results
+        """One picture per request, in order, or what kept it from being drawn. Raises: OutOfMemory, DeviceLost."""
+        return self.decode(self.denoise(requests))
 
-    def _draw_all(self, requests: Sequence[GenerationRequest]) -> list[UInt8Image | Exception]:
-        """Requests that differ in prompt and seed only, in batches that fit."""
-        drawn: list[UInt8Image | Exception] = []
-        while len(drawn) < len(requests):
-            batch = requests[len(drawn) : len(drawn) + self._largest_batch]
+    def prepare(self, requests: Sequence[GenerationRequest]) -> None:
+        """Encodes the texts of a chunk, as many as there is room for, and forgets those of the one before."""
+        import torch
+
+        self._texts = {}
+        if not is_known(self._pipeline):
+            return
+        kept = 0
+        with torch.inference_mode():
+            for pipeline in (self._pipeline, self._refiner):
+                if pipeline is None:
+                    continue
+                keys = list(dict.fromkeys(_text_key(pipeline, request) for request in requests))
+                for start in range(0, len(keys), _TEXT_BATCH):
+                    if kept > _TEXT_BYTES:
+                        break
+                    found = self._encode(pipeline, keys[start:start + _TEXT_BATCH])
+                    kept += sum(tensor.nbytes for one in found.values() for tensor in one.values())
+                    self._texts |= found
+
+    def denoise(self, requests: Sequence[GenerationRequest]) -> list[Latents]:
+        """All but decoding, in batches that fit, each of requests that one call can draw. Raises: see generate."""
+        begun: list[Latents] = []
+        for members in _alike(requests):
+            first = requests[members[0]]
             try:
-                drawn += self._draw(batch)
+                self.check(first)
+            except BadSetting as error:
+                begun.append(Latents(members, first.height, first.width, results=[error] * len(members)))
+            else:
+                begun += self._denoise_alike(requests, members)
+        return begun
+
+    def decode(self, latents: Sequence[Latents]) -> list[UInt8Image | Exception]:
+        """Pixels of what ``denoise`` returned, in the order of its requests. Raises: see generate."""
+        results: dict[int, UInt8Image | Exception] = {}
+        for begun in latents:
+            drawn = begun.results
+            if begun.latents is not None:
+                drawn = self._decoder.decode(begun.latents, begun.height, begun.width, begun.ready)
+                begun.latents = None
+            results |= zip(begun.members, drawn or [], strict=True)
+        return [results[index] for index in sorted(results)]
+
+    def _denoise_alike(self, requests: Sequence[GenerationRequest], members: Sequence[int]) -> list[Latents]:
+        """Requests that differ in prompt and seed only, in batches that fit."""
+        begun: list[Latents] = []
+        done = 0
+        while done < len(members):
+            batch = list(members[done:done + self._largest_batch])
+            try:
+                begun.append(self._denoise_batch([requests[index] for index in batch], batch))
             except Exception as error:
+                if is_device_lost(error):
+                    raise _lost(self.device, error) from error
                 if is_out_of_memory(error):
                     self._shrink(len(batch), error)
-                elif len(batch) == 1:
-                    drawn.append(_failure(error))
+                    continue
+                if len(batch) == 1:
+                    begun.append(Latents(batch, 0, 0, results=[_failure(error)]))
                 else:  # one of them breaks the engine: find out which by drawing each alone
-                    drawn += [result for request in batch for result in self._draw_all([request])]
-        return drawn
+                    begun += [one for index in batch for one in self._denoise_alike(requests, [index])]
+            done += len(batch)
+        return begun
 
     def _shrink(self, tried: int, error: Exception) -> None:
         if tried == 1:
             raise OutOfMemory(f"not even one image fits into the memory of {self.device}", where=self.info.name,
-                              fix="Choose a smaller size or model.") from error
+                              fix="Choose a smaller size or model, or --offload sequential.") from error
         self._largest_batch = tried // 2
+        self.info = replace(self.info, engine=f"{self.choice}, batches of {self._largest_batch} after running out of "
+                                              "memory")
         release_memory()
 
-    def _draw(self, requests: Sequence[GenerationRequest]) -> list[UInt8Image | Exception]:
+    def _denoise_batch(self, requests: Sequence[GenerationRequest], members: list[int]) -> Latents:
         import torch
 
         first = requests[0]
-        sources = [torch.Generator("cpu").manual_seed(request.seed) for request in requests]
         wanted: dict[str, Any] = {
-            "prompt": [request.prompt for request in requests],
-            "width": first.width,
-            "height": first.height,
-            "num_inference_steps": first.num_inference_steps,
-            "guidance_scale": first.guidance_scale,
-            "generator": sources[0] if self._largest_batch == 1 and len(sources) == 1 else sources,
-            "output_type": "np",
+            "width": first.width, "height": first.height, "num_inference_steps": first.num_inference_steps,
+            "guidance_scale": first.guidance_scale, "denoising_end": self._denoising_end,
+            "generator": [torch.Generator("cpu").manual_seed(request.seed) for request in requests],
+            "output_type": "latent" if is_known(self._pipeline) else "np",
         }
-        if first.negative_prompt is not None:
-            wanted["negative_prompt"] = [request.negative_prompt for request in requests]
         with torch.inference_mode():
-            output = self._pipeline(**{name: value for name, value in wanted.items() if name in self._accepted})
-        flagged = getattr(output, "nsfw_content_detected", None) or [False] * len(requests)
-        return [_checked(pixels, bool(flag)) for pixels, flag in zip(output.images, flagged, strict=True)]
+            output = self._pipeline(**self._texts_of(self._pipeline, requests), **self._understood(wanted)).images
+            if self._refiner is not None:
+                wanted |= {"image": output, "denoising_start": self._denoising_end, "denoising_end": None}
+                for name in ("width", "height"):
+                    del wanted[name]
+                output = self._refiner(**self._texts_of(self._refiner, requests), **wanted).images
+        begun = Latents(members, first.height, first.width)
+        if not is_known(self._pipeline):
+            begun.results = [_checked(image) for image in output]
+        elif not self._staged:
+            begun.results = self._decoder.decode(output, first.height, first.width, None)
+            self._pipeline.maybe_free_model_hooks()
+        else:
+            begun.latents, begun.ready = output, self._decoder.mark()
+        return begun
+
+    def _understood(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in wanted.items() if name in self._accepted}
+
+    def _texts_of(self, pipeline: Any, requests: Sequence[GenerationRequest]) -> dict[str, Any]:
+        """The arguments that say what to draw: embeddings, remembered or made now, or the prompts themselves."""
+        if not is_known(pipeline):
+            texts: dict[str, Any] = {"prompt": [request.prompt for request in requests]}
+            if requests[0].negative_prompt is not None:
+                texts["negative_prompt"] = [request.negative_prompt for request in requests]
+            return self._understood(texts)
+        keys = [_text_key(pipeline, request) for request in requests]
+        found = {key: self._texts[key] for key in keys if key in self._texts}
+        found |= self._encode(pipeline, list(dict.fromkeys(key for key in keys if key not in found)))
+        return stacked([found[key] for key in keys])
+
+    @staticmethod
+    def _encode(pipeline: Any, keys: Sequence[tuple[Any, ...]]) -> dict[tuple[object, ...], dict[str, torch.Tensor]]:
+        found: dict[tuple[object, ...], dict[str, torch.Tensor]] = {}
+        for guided, without in dict.fromkeys((key[2], key[3] is None) for key in keys):
+            alike = [key for key in keys if (key[2], key[3] is None) == (guided, without)]
+            negatives = None if without else [key[3] for key in alike]
+            encoded = encode_prompts(pipeline, [key[1] for key in alike], negatives, guided)
+            found |= zip(alike, encoded, strict=True)
+        return found
+
+
+def _text_key(pipeline: Any, request: GenerationRequest) -> tuple[object, ...]:
+    guided = is_guided(pipeline, request.guidance_scale)
+    return type(pipeline).__name__, request.prompt, guided, request.negative_prompt if guided else None
 
 
 def _alike(requests: Sequence[GenerationRequest]) -> Iterator[list[int]]:
@@ -132,16 +247,9 @@ def _alike(requests: Sequence[GenerationRequest]) -> Iterator[list[int]]:
     yield from groups.values()
 
 
-def _checked(pixels: NDArray[np.float32], flagged: bool) -> UInt8Image | Exception:
-    """(height, width, 3) floats in [0, 1] as uint8; a black or broken picture is no picture."""
-    if flagged:
-        return GenerationFailed("the safety checker blacked this image out", fix="Change the prompt or the seed.")
-    if not np.isfinite(pixels).all():
-        return GenerationFailed("the decoder overflowed (NaN)", fix="Use a model whose decoder runs in this precision.")
-    image: UInt8Image = (pixels * 255).round().astype(np.uint8)
-    if not image.any():
-        return GenerationFailed("black all over: the decoder overflowed, or a safety checker blacked it out")
-    return image
+def _lost(device: str, error: Exception) -> DeviceLost:
+    return DeviceLost(f"{device} stopped answering ({str(error).splitlines()[0][:160]})", where="while drawing",
+                      fix="Resume the job: finished chunks are kept. When it happens again, restart the machine.")
 
 
 def _failure(error: Exception) -> SynthVLMError:
@@ -150,19 +258,26 @@ def _failure(error: Exception) -> SynthVLMError:
     return GenerationFailed(f"{type(error).__name__}: {error}".splitlines()[0][:300])
 
 
-def _info_of(pipeline: Any, directory: Path, name: str, preset: GeneratorFacts | None) -> GeneratorInfo:
+def _checked(image: NDArray[np.float32]) -> UInt8Image | Exception:
+    """(height, width, 3) floats in [0, 1] as a picture."""
+    finite = np.isfinite(image).all()
+    return pictured((np.nan_to_num(image) * 255).round().astype(np.uint8), not finite, False)
+
+
+def _info_of(loaded: Loaded, name: str, preset: GeneratorFacts | None) -> GeneratorInfo:
     """What the loaded pipeline says of itself; a preset's defaults win over the pipeline's."""
+    pipeline = loaded.pipeline
     scheduler = pipeline.scheduler
     parameters = call_parameters(pipeline)
-    facts = preset or pipeline_facts(name, directory)
+    facts = preset or pipeline_facts(name, loaded.directory)
     steps, guidance = facts.num_inference_steps, facts.guidance_scale
     if preset is None:
         steps = int(_default(parameters, "num_inference_steps", steps))
         guidance = float(_default(parameters, "guidance_scale", 0.0))
     return GeneratorInfo(
         name=name,
-        model=facts.model if preset or looks_like_hub_id(name) else directory.name,
-        revision=revision_of(directory),
+        model=loaded.model,
+        revision=loaded.revision,
         sampler=f"{type(scheduler).__name__}-{short_hash(_plain(scheduler.config))[:8]}",
         native_width_px=facts.native_px,
         native_height_px=facts.native_px,
@@ -170,10 +285,16 @@ def _info_of(pipeline: Any, directory: Path, name: str, preset: GeneratorFacts |
         default_guidance_scale=guidance,
         size_multiple_px=_size_multiple(pipeline),
         max_prompt_tokens=_max_prompt_tokens(pipeline),
-        supports_negative_prompt="negative_prompt" in parameters,
+        supports_negative_prompt="negative_prompt" in parameters and not _is_distilled_guidance(pipeline),
         licence=facts.licence,
         notes=_NOTES,
+        engine=str(loaded.choice),
     )
+
+
+def _is_distilled_guidance(pipeline: Any) -> bool:
+    """FLUX takes the guidance as a number and runs no second pass that a negative prompt could steer."""
+    return type(pipeline).__name__.startswith("Flux")
 
 
 def _default(parameters: Any, name: str, otherwise: Any) -> Any:

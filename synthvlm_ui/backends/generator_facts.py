@@ -6,7 +6,8 @@ exact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +25,26 @@ _DEFAULT_STEPS = {"StableDiffusion3": 28, "Flux": 28, "PixArt": 20, "Sana": 20, 
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineParts:
+    """What is put into a pipeline beyond what its directory holds; see records.EngineSettings.
+
+    ``unet`` and ``lora`` are files as "org/name:FILE" or on this machine.
+    """
+
+    refiner: str = ""
+    denoising_end: float = 0.8
+    unet: str = ""
+    lora: str = ""
+    scheduler: str = ""
+    tiny_vae: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GeneratorFacts:
-    """Units: sides in px. ``status`` says whether the weights are here; ``note`` what the user should know first."""
+    """Units: sides in px, ``parameters`` of each part in thousands of millions, where they are known beforehand.
+
+    ``status`` says whether the weights are here; ``note`` what the user should know first.
+    """
 
     name: str
     model: str
@@ -38,6 +57,8 @@ class GeneratorFacts:
     max_px: int = MAX_SIDE_PX
     multiple_px: int = 8
     licence: str = ""
+    parts: PipelineParts = PipelineParts()
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of_custom(cls, name: str) -> GeneratorFacts:

@@ -125,6 +125,22 @@ def download(hub_id: str, patterns: Sequence[str]) -> Path:
         raise unavailable(hub_id, ", ".join(patterns), error) from error
 
 
+def cached_file(hub_id: str, name: str) -> Path | None:
+    """This file of a Hub model when it is on this machine; never touches the network."""
+    snapshot = cached_snapshot(hub_id, name)
+    return snapshot / name if snapshot is not None else None
+
+
+def download_file(hub_id: str, name: str) -> Path:
+    """Fetches one file of a Hub model. Raises: ModelUnavailable."""
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(hub_id, name, etag_timeout=PROBE_TIMEOUT_S))
+    except Exception as error:
+        raise unavailable(hub_id, name, error) from error
+
+
 def require_weights(name: str, marker: str) -> None:
     """Makes sure, within seconds, that a local directory or a Hub model has the file ``marker``.
 
@@ -205,7 +221,7 @@ def content_digest(directory: Path) -> str:
     trainings apart without reading gigabytes.
     """
     total = hashlib.sha256()
-    for path in sorted(directory.rglob("*")):
+    for path in sorted(directory.rglob("*")) if directory.is_dir() else [directory]:
         if path.suffix not in (".json", ".safetensors", ".txt", ".model") or not path.is_file():
             continue
         size = path.stat().st_size

@@ -22,29 +22,17 @@ from synthvlm_ui.backends.model_files import (
     read_json,
     reads_images,
 )
+from synthvlm_ui.backends.presets import PRESETS
 from synthvlm_ui.backends.writer_names import DEFAULT_INSTRUCT_MODEL, full_writer_name, require_local_writer
 from synthvlm_ui.config import MINIATURE, environment
 from synthvlm_ui.errors import BadSetting, ModelUnavailable, SynthVLMError, UnknownName
 from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator, Scorer
+from synthvlm_ui.records import EngineSettings
 
 VQ_TOKENS = "synthvlm_ui.backends.vq_token_generator:VqTokenGenerator"
-DIFFUSERS = "synthvlm_ui.backends.diffusers_generator:DiffusersGenerator"
+DIFFUSERS = "synthvlm_ui.backends.pipeline_opening:open_pipeline"
 OPEN_CLIP = "synthvlm_ui.backends.open_clip_embedder:OpenClipEmbedder"
 CLIP_CONFIG = "open_clip_config.json"
-
-# Presets of the Hub. Steps and size of sdxl are SynthVLM's own (60 steps, 1024 x 1024); the turbos need no guidance.
-PRESETS: dict[str, GeneratorFacts] = {
-    facts.name: facts
-    for facts in (
-        GeneratorFacts("sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "needs download",
-                       "as in SynthVLM; 7 GB, wants a card", 60, 5.0, 1024, licence="CreativeML Open RAIL++-M"),
-        GeneratorFacts("sdxl-turbo", "stabilityai/sdxl-turbo", "needs download",
-                       "one step; 7 GB, wants a card", 1, 0.0, 512, licence="Stability AI non-commercial"),
-        GeneratorFacts("sd-turbo", "stabilityai/sd-turbo", "needs download",
-                       "one step; 2.6 GB, some seconds per image on a processor", 1, 0.0, 512,
-                       licence="Stability AI non-commercial"),
-    )
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +117,10 @@ def require_generator(name: str) -> None:
     _locate_generator(name)
 
 
-def create_generator(name_or_path: str, device: str = "auto") -> ImageGenerator:
+def create_generator(name_or_path: str, device: str = "auto", engine: EngineSettings | None = None) -> ImageGenerator:
     """Loads a generator: a preset's name, a Hub id, or a local directory (diffusers pipeline or VQ parts).
 
+    ``engine`` says how a pipeline of diffusers is put together; the small world has nothing to choose.
     Raises: UnknownName, ModelUnavailable, BadSetting when the device is not here, OutOfMemory.
     """
     directory, facts = _locate_generator(name_or_path)
@@ -141,7 +130,7 @@ def create_generator(name_or_path: str, device: str = "auto") -> ImageGenerator:
     if directory is not None and has_vq_layout(directory):
         return _open_vq(directory, device, name_or_path)
     return cast(ImageGenerator, _open(DIFFUSERS)(directory or facts.model, device=device, name=name_or_path,
-                                                 preset=PRESETS.get(name_or_path)))
+                                                 preset=PRESETS.get(name_or_path), engine=engine))
 
 
 def require_embedder(name: str) -> None:

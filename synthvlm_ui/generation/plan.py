@@ -27,6 +27,14 @@ from synthvlm_ui.records import (
     short_hash,
 )
 
+# Settings that change at most the rounding of a picture.
+_NOT_OF_THE_PICTURE = frozenset(
+    {"batch_size", "device", "chunk_images", "dtype", "attention", "compile", "fuse_qkv", "offload"})
+# Settings younger than the first workspaces: at their defaults they must not rename the shards of those.
+_LATER = frozenset({"vae", "refiner", "denoising_end", "lora", "scheduler", "draft_clip_min",
+                    "draft_num_inference_steps", "draft_generator", "draft_audit"})
+_DEFAULTS = asdict(GenerationSettings(""))
+
 
 @dataclass(frozen=True, slots=True)
 class PlanItem:
@@ -52,7 +60,8 @@ class Plan:
     @cached_property  # asked for by every chunk, and made from every item
     def run_id(self) -> str:
         """12 hex digits that name the run's shards: equal plans write the same shards."""
-        settings = {k: v for k, v in asdict(self.settings).items() if k not in ("batch_size", "device", "chunk_images")}
+        settings = {name: value for name, value in asdict(self.settings).items()
+                    if name not in _NOT_OF_THE_PICTURE and (name not in _LATER or value != _DEFAULTS[name])}
         digest = short_hash("items", [(i.caption_id, i.prompt, i.repeat) for i in self.items])
         return short_hash("run", self.dataset, settings, self.info.model, self.info.revision, self.info.sampler,
                           self.chunk_images, digest)[:12]

@@ -17,6 +17,7 @@ from synthvlm_ui.backends import (
     create_writer,
 )
 from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator, Scorer, TextEmbedder
+from synthvlm_ui.records import EngineSettings
 from synthvlm_ui.scoring import build_scorers
 
 
@@ -25,16 +26,17 @@ class Engines:
 
     def __init__(self, device: str) -> None:
         self.device = device
-        self._generator: tuple[str, ImageGenerator] | None = None
+        self._generator: tuple[tuple[str, EngineSettings], ImageGenerator] | None = None
         self._embedders: dict[str, Embedder] = {}
         self._writer: tuple[str, CaptionWriter] | None = None
         self._text_embedders: dict[str, TextEmbedder] = {}
 
-    def generator(self, name: str) -> ImageGenerator:
-        """Raises: UnknownName, ModelUnavailable, OutOfMemory."""
-        if self._generator is None or self._generator[0] != name:
+    def generator(self, name: str, engine: EngineSettings | None = None) -> ImageGenerator:
+        """Raises: UnknownName, ModelUnavailable, BadSetting, OutOfMemory."""
+        wanted = (name, engine or EngineSettings())
+        if self._generator is None or self._generator[0] != wanted:
             self._generator = None
-            self._generator = (name, create_generator(name, device=self.device))
+            self._generator = (wanted, create_generator(name, device=self.device, engine=engine))
         return self._generator[1]
 
     def writer(self, name: str, budget: Budget | None = None) -> CaptionWriter:

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pytest
 from tiny_clip import save_tiny_clip
-from tiny_pipelines import save_tiny_sd, save_tiny_sd3, save_tiny_sdxl
+from tiny_pipelines import save_tiny_amused, save_tiny_flux, save_tiny_sd, save_tiny_sd3, save_tiny_sdxl
 
 from synthvlm_ui.backends import create_generator
 from synthvlm_ui.protocols import ImageGenerator
 
-MAKERS: dict[str, Callable[[Path], Path]] = {"sd": save_tiny_sd, "sdxl": save_tiny_sdxl, "sd3": save_tiny_sd3}
+MAKERS: dict[str, Callable[[Path], Path]] = {
+    "sd": save_tiny_sd, "sdxl": save_tiny_sdxl, "sd3": save_tiny_sd3, "flux": save_tiny_flux,
+    "amused": save_tiny_amused}
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny pipelines sd, sdxl and sd3 and the tiny CLIP models clip and clip-bpe."""
+    """A folder with the tiny pipelines of MAKERS and the tiny CLIP models clip and clip-bpe."""
     import torch
 
     # Threads that wait for each other cost far more than they save on tensors this small.

@@ -16,7 +16,7 @@ from synthvlm_ui.records import GenerationRequest
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 Opened = Callable[[str], ImageGenerator]
-NAMES = ("miniature", "sd", "sdxl", "sd3")
+NAMES = ("miniature", "sd", "sdxl", "sd3", "flux", "amused")
 # Rounding of another batch shape, seen through a random decoder: grey levels of 255.
 ROUNDING = 2
 

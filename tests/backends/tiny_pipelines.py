@@ -65,6 +65,86 @@ def save_tiny_sd3(path: Path, seed: int = 0) -> Path:
     return path
 
 
+def save_tiny_flux(path: Path, seed: int = 0) -> Path:
+    """A FluxPipeline (packed latents, CLIP and T5): multiples of 4 px."""
+    _imports(seed)
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+    from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+
+    folder = path.parent / f"{path.name}-vocabulary"
+    tokenizer = _tokenizer(folder)
+    letters = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, pad_token="<|endoftext|>",
+                                      eos_token="<|endoftext|>", model_max_length=CONTEXT_TOKENS)
+    t5 = T5Config(vocab_size=2 + 2 * len(_letters()), d_model=32, d_ff=37, d_kv=8, num_layers=1, num_heads=4,
+                  feed_forward_proj="gated-gelu")
+    FluxPipeline(
+        vae=_vae(quantised=False, shift_factor=0.06), text_encoder=_text_encoder(), tokenizer=tokenizer,
+        text_encoder_2=T5EncoderModel(t5), tokenizer_2=letters,
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        transformer=FluxTransformer2DModel(
+            patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+            num_attention_heads=2, joint_attention_dim=32, pooled_projection_dim=32, axes_dims_rope=(4, 4, 8),
+            guidance_embeds=True),
+    ).save_pretrained(path, safe_serialization=True)
+    return path
+
+
+def save_tiny_amused(path: Path, seed: int = 0) -> Path:
+    """The parts of aMUSEd, laid out as its pipeline saves them: 16 x 16 tokens of 32 codes, 32 px."""
+    _imports(seed)
+    from diffusers import AmusedScheduler, UVit2DModel, VQModel
+
+    codes = 32
+    UVit2DModel(
+        hidden_size=32, use_bias=False, hidden_dropout=0.0, cond_embed_dim=32, micro_cond_encode_dim=2,
+        micro_cond_embed_dim=10, encoder_hidden_size=32, vocab_size=codes + 1, codebook_size=codes, in_channels=32,
+        block_out_channels=32, num_res_blocks=1, downsample=False, upsample=False, block_num_heads=4,
+        num_hidden_layers=1, num_attention_heads=4, attention_dropout=0.0, intermediate_size=64,
+        layer_norm_eps=1e-6, ln_elementwise_affine=True, sample_size=LATENT_SIDE,
+    ).save_pretrained(path / "transformer", safe_serialization=True)
+    VQModel(
+        act_fn="silu", block_out_channels=[32, 32], down_block_types=["DownEncoderBlock2D"] * 2, in_channels=3,
+        latent_channels=8, layers_per_block=1, norm_num_groups=8, num_vq_embeddings=codes, out_channels=3,
+        sample_size=NATIVE_PX, up_block_types=["UpDecoderBlock2D"] * 2, mid_block_add_attention=False,
+        lookup_from_codebook=True,
+    ).save_pretrained(path / "vqvae", safe_serialization=True)
+    _text_encoder(projected=True).save_pretrained(path / "text_encoder", safe_serialization=True)
+    _tokenizer(path.parent / f"{path.name}-vocabulary").save_pretrained(path / "tokenizer")
+    AmusedScheduler(mask_token_id=codes).save_pretrained(path / "scheduler")
+    (path / "model_index.json").write_text(json.dumps({
+        "_class_name": "AmusedPipeline", "scheduler": ["diffusers", "AmusedScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModelWithProjection"], "tokenizer": ["transformers", "CLIPTokenizer"],
+        "transformer": ["diffusers", "UVit2DModel"], "vqvae": ["diffusers", "VQModel"]}))
+    return path
+
+
+def save_tiny_refiner(path: Path, base: Path, seed: int = 1) -> Path:
+    """The refiner of save_tiny_sdxl's pipeline at ``base``: one text encoder, aesthetic scores."""
+    _imports(seed)
+    from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLImg2ImgPipeline
+    from transformers import CLIPTextModelWithProjection
+
+    StableDiffusionXLImg2ImgPipeline(
+        vae=AutoencoderKL.from_pretrained(base / "vae"), text_encoder=None, tokenizer=None,
+        text_encoder_2=CLIPTextModelWithProjection.from_pretrained(base / "text_encoder_2"),
+        tokenizer_2=_tokenizer(path.parent / f"{path.name}-vocabulary"),
+        unet=_unet(cross_attention_dim=32, addition_embed_type="text_time", addition_time_embed_dim=8,
+                   projection_class_embeddings_input_dim=72, use_linear_projection=True),
+        scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012), requires_aesthetics_score=True,
+    ).save_pretrained(path, safe_serialization=True)
+    return path
+
+
+def save_tiny_decoder(path: Path, seed: int = 1) -> Path:
+    """An AutoencoderTiny (TAESD) for the latents of save_tiny_sd and save_tiny_sdxl."""
+    _imports(seed)
+    from diffusers import AutoencoderTiny
+
+    AutoencoderTiny(encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8), num_encoder_blocks=(1, 1),
+                    num_decoder_blocks=(1, 1), latent_channels=4).save_pretrained(path, safe_serialization=True)
+    return path
+
+
 def save_safety_checker(path: Path) -> None:
     """Adds diffusers' real safety checker, with weights that object to everything, to a tiny pipeline."""
     import torch
