@@ -8,6 +8,8 @@ twice: a chunk whose shard exists is done.
 from __future__ import annotations
 
 import io
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,12 +21,16 @@ from PIL import Image
 
 from synthvlm_ui.generation import (
     Begun,
+    Draft,
     Drawn,
+    Gated,
     Plan,
     begin,
+    cascade_sums,
     encode_image,
     encode_thumbnail,
     finish,
+    gate,
     in_turn,
     overlapped,
 )
@@ -38,12 +44,13 @@ ENCODING_THREADS = 4
 @dataclass(frozen=True)
 class ChunkEngines:
     """What a chunk is made with. ``overlap``: denoise the next batch while this one is decoded and scored and the last
-    one encoded; the same pixels and numbers as one after the other.
+    one encoded; the same pixels and numbers as one after the other. ``draft`` keeps captions from being drawn.
     """
 
     generator: ImageGenerator
     scorers: Sequence[Scorer] = ()
     overlap: bool = True
+    draft: Draft | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,17 @@ class Shown:
 
 @dataclass(frozen=True)
 class ChunkReport:
-    """What one chunk came to; ``finished`` is False when it was stopped half-way and nothing was written."""
+    """What one chunk came to; ``finished`` is False when it was stopped half-way and nothing was written.
+
+    ``gated`` images were not drawn because of their drafts; ``cascade`` holds what ``cascade_report`` is made from.
+    """
 
     generated: int = 0
     failed: int = 0
     skipped: int = 0
     finished: bool = True
+    gated: int = 0
+    cascade: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -102,20 +114,34 @@ def make_chunk(workspace: Workspace, plan: Plan, chunk: int, engines: ChunkEngin
         return ChunkReport(skipped=len(planned))
     collected = [_Collected(scorer.info) for scorer in engines.scorers]
     members: list[ShardMember] = []
-    begun = begin(engines.generator, todo, plan.settings.batch_size or 1, should_stop)
+    batch_size, started = plan.settings.batch_size or 1, time.monotonic()
+    gated = gate(engines.draft, todo, batch_size, should_stop) if engines.draft else Gated(todo, [], 0)
+    if gated is None:
+        return ChunkReport(finished=False)
+    for refused in gated.gated:
+        members.append(ShardMember(refused, None, plan.settings.image_format, None))
+        show(Shown(refused, None, {}))
+    drafted = time.monotonic()
+    begun = begin(engines.generator, gated.passed, batch_size, should_stop)
+    cosines: list[tuple[Candidate, float]] = []
     for batch in _finished(begun, engines, collected, plan.settings.image_format):
         for member, first_scores in batch:
             members.append(member)
             show(Shown(member.candidate, member.image, first_scores))
+            cosines.append((member.candidate, first_scores.get("clip_cosine", math.nan)))
     if len(members) < len(todo):
         return ChunkReport(finished=False)
+    cascade = {} if engines.draft is None else {
+        **cascade_sums(engines.draft, gated, cosines), "draft_s": drafted - started,
+        "full_s": time.monotonic() - drafted}
     for scores in collected:
         if scores.ids:
             workspace.scores.write(
                 plan.dataset, shard, scores.scorer, scores.ids, scores.columns(), scores.embeddings())
     workspace.shards.write(plan.dataset, shard, members)
     failed = sum(member.candidate.status == "failed" for member in members)
-    return ChunkReport(len(members) - failed, failed, len(planned) - len(todo))
+    return ChunkReport(len(members) - failed - len(gated.gated), failed, len(planned) - len(todo),
+                       gated=len(gated.gated), cascade=cascade)
 
 
 def score_shard(workspace: Workspace, dataset: str, shard: str, scorers: Sequence[Scorer], *, rescore: bool,

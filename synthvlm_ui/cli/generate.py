@@ -75,6 +75,35 @@ def _add_settings(parser: Parser) -> None:
     add("--chunk-images", type=at_least(1), metavar="N", help="images per shard (default: about 20 s of work)")
     add("--image-format", choices=("webp", "png", "jpeg"), default="webp", help="default: webp, lossless")
     add("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)")
+    _add_engine(parser)
+    _add_drafts(parser)
+
+
+def _add_engine(parser: Parser) -> None:
+    """The options that become EngineSettings: for pipelines of diffusers; auto follows the device's memory."""
+    add = parser.add_argument_group("engine", "how a real generator is put together and held in memory").add_argument
+    add("--dtype", choices=("auto", "bfloat16", "float16", "float32"), default="auto", help="default: the best here")
+    add("--offload", choices=("auto", "none", "model", "sequential"), default="auto",
+        help="keep all parts on the card, one part at a time, or one layer (default: by the card's memory)")
+    add("--vae", default="auto", metavar="HOW",
+        help="decode whole, sliced, tiled, by a tiny decoder (tiny, or its directory or Hub id) (default: by memory)")
+    add("--attention", default="auto", metavar="NAME", help="native, sliced, xformers, flash, sage or flex")
+    add("--compile", action="store_true", help="compile the blocks that repeat: minutes first, faster then")
+    add("--fuse-qkv", action="store_true", help="one matrix product for queries, keys and values")
+    add("--scheduler", metavar="NAME", help="euler, euler-trailing, dpm++, dpm++-karras, ddim, unipc, lcm, ...")
+    add("--lora", metavar="FILE|ID", help="a LoRA to add to the weights: a file, a directory, or a Hub id[:FILE]")
+    add("--refiner", metavar="DIR|ID", help="a refiner that finishes what SDXL began")
+    add("--denoising-end", type=number, metavar="SHARE", help="where the refiner takes over (default: 0.8)")
+
+
+def _add_drafts(parser: Parser) -> None:
+    add = parser.add_argument_group("drafts", "draw in full only what a few steps promise").add_argument
+    add("--draft-clip-min", type=number, metavar="COSINE",
+        help="draw a draft of each caption first, and in full only where its clip_cosine reaches this")
+    add("--draft-num-inference-steps", type=at_least(1), metavar="N", help="steps of a draft (default: 4)")
+    add("--draft-generator", metavar="NAME|DIR", help="another generator for drafts, with its own defaults")
+    add("--draft-audit", type=number, default=0.05, metavar="SHARE",
+        help="share of the rejected captions to draw all the same, to see what the gate costs (default: 0.05)")
 
 
 def settings_of(options: argparse.Namespace) -> GenerationSettings:
@@ -102,8 +131,22 @@ def _generate(options: argparse.Namespace, studio: Studio, output: Output) -> No
     outcome = counts(follow(studio, job_id, output), RESULT_KEYS)
     output.result(outcome, [
         f"generated {outcome['generated']} images, {outcome['failed']} failed, {outcome['skipped']} were there already "
-        f"(job {job_id})"
+        f"(job {job_id})", *_cascade_lines(outcome)
     ])
+
+
+def _cascade_lines(outcome: Mapping[str, Any]) -> list[str]:
+    cascade = outcome.get("cascade")
+    if not cascade:
+        return []
+    lines = [f"drafts: {cascade['drafted']} drawn, {cascade['passed']} images passed, {cascade['audited']} drawn to "
+             f"check, {cascade['gated']} not drawn"]
+    if cascade["saved_share"] is not None:
+        lines.append(f"saved {cascade['saved_s']:.1f} s, {100 * cascade['saved_share']:.0f} % of drawing all in full")
+    if cascade["missed"] is not None:
+        lines.append(f"of {cascade['audited']} checked, {cascade['audited_that_reached_it']} reached the threshold in "
+                     f"full: some {cascade['missed']:.0f} such images were not drawn")
+    return lines
 
 
 def _placement(options: argparse.Namespace) -> Placement:

@@ -27,6 +27,7 @@ from synthvlm_ui.records import (
     short_hash,
 )
 
+DRAFT_STEPS = 4
 # Settings that change at most the rounding of a picture.
 _NOT_OF_THE_PICTURE = frozenset(
     {"batch_size", "device", "chunk_images", "dtype", "attention", "compile", "fuse_qkv", "offload"})
@@ -116,6 +117,9 @@ def resolve_settings(settings: GenerationSettings, info: GeneratorInfo) -> Gener
     for name in ("images_per_caption", "num_inference_steps"):
         if values[name] < 1:
             raise BadSetting(f"{name} is {values[name]}", where=f"--{name.replace('_', '-')}", fix="Give 1 or more.")
+    if values["draft_clip_min"] is not None and values["draft_generator"] is None:
+        values["draft_num_inference_steps"] = min(values["draft_num_inference_steps"] or DRAFT_STEPS,
+                                                  values["num_inference_steps"])
     if not info.supports_negative_prompt:
         values["negative_prompt"] = None
     return GenerationSettings(**values)

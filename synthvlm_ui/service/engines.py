@@ -6,7 +6,8 @@ Lives only in workers. Does not know jobs. Loading a second generator lets go of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from synthvlm_ui.backends import (
     Budget,
@@ -17,7 +18,7 @@ from synthvlm_ui.backends import (
     create_writer,
 )
 from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator, Scorer, TextEmbedder
-from synthvlm_ui.records import EngineSettings
+from synthvlm_ui.records import EngineSettings, GenerationSettings
 from synthvlm_ui.scoring import build_scorers
 
 
@@ -27,6 +28,7 @@ class Engines:
     def __init__(self, device: str) -> None:
         self.device = device
         self._generator: tuple[tuple[str, EngineSettings], ImageGenerator] | None = None
+        self._drafter: tuple[str, ImageGenerator] | None = None
         self._embedders: dict[str, Embedder] = {}
         self._writer: tuple[str, CaptionWriter] | None = None
         self._text_embedders: dict[str, TextEmbedder] = {}
@@ -35,9 +37,21 @@ class Engines:
         """Raises: UnknownName, ModelUnavailable, BadSetting, OutOfMemory."""
         wanted = (name, engine or EngineSettings())
         if self._generator is None or self._generator[0] != wanted:
-            self._generator = None
+            self._generator = self._drafter = None
             self._generator = (wanted, create_generator(name, device=self.device, engine=engine))
         return self._generator[1]
+
+    def generator_of(self, settings: Mapping[str, Any]) -> ImageGenerator:
+        """The generator that a job's settings ask for. Raises: as ``generator``."""
+        asked = GenerationSettings(**settings)
+        return self.generator(asked.generator, asked.engine())
+
+    def drafter(self, name: str) -> ImageGenerator:
+        """A second generator beside the first, for drafts. Raises: as ``generator``."""
+        if self._drafter is None or self._drafter[0] != name:
+            self._drafter = None
+            self._drafter = (name, create_generator(name, device=self.device))
+        return self._drafter[1]
 
     def writer(self, name: str, budget: Budget | None = None) -> CaptionWriter:
         """Raises: UnknownName, ModelUnavailable, BadSetting, OutOfMemory."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from synthvlm_ui.generation import load_plan, save_plan
 from synthvlm_ui.jobs import JobContext, LocalExecutor, slice_chunks
+from synthvlm_ui.protocols import ImageGenerator
 from synthvlm_ui.service.chunk_maker import ChunkMaker
 from synthvlm_ui.service.engines import Engines
 from synthvlm_ui.service.generate_plan import make_plan
@@ -18,12 +19,24 @@ from synthvlm_ui.service.ray_chunks import run_under_ray
 from synthvlm_ui.store import Workspace
 
 
+def engine_said(generator: ImageGenerator) -> str:
+    """What was chosen for this device, and from what."""
+    choice = getattr(generator, "choice", None)
+    return generator.info.engine + (f" ({choice.reason})" if choice is not None else "")
+
+
 def run_generate(context: JobContext, workspace: Workspace, engines: Engines) -> Mapping[str, Any]:
-    """Carries a generate job to its end or to the user's stop. Returns {generated, failed, skipped}."""
+    """Carries a generate job to its end or to the user's stop.
+
+    Returns {generated, failed, skipped}, with {gated, cascade} after a draft cascade and {engine} where there was a
+    choice.
+    """
     if context.config.get("executor") == "ray":
         return run_under_ray(context, workspace)
     context.progress.update(0, 0, message="loading the generator")
-    generator = engines.generator(context.config["settings"]["generator"])
+    generator = engines.generator_of(context.config["settings"])
+    if generator.info.engine:
+        context.log(f"{generator.info.name} on {engines.device}: {engine_said(generator)}")
     plan = load_plan(context.dir)
     if plan is None:
         plan = make_plan(context.config, workspace, generator, engines.device)
@@ -41,4 +54,5 @@ def run_generate(context: JobContext, workspace: Workspace, engines: Engines) ->
     run.begin(chunks)
     LocalExecutor(run_chunk).run(chunks, context.progress)
     run.remember_rate(engines.device)
-    return run.counts()
+    return {**run.counts(), **run.cascade(),
+            **({"engine": generator.info.engine} if generator.info.engine else {})}

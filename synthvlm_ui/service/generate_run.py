@@ -9,8 +9,9 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
-from synthvlm_ui.generation import Plan
+from synthvlm_ui.generation import Plan, cascade_report
 from synthvlm_ui.jobs import JobContext
 from synthvlm_ui.pipeline import ChunkReport, Shown
 from synthvlm_ui.service.generate_plan import remember_rate
@@ -56,13 +57,14 @@ class GenerateRun:
 
         ``seconds`` it took, where it was made by another process than this one.
         """
-        now, drawn = time.monotonic(), report.generated + report.failed
+        now, drawn = time.monotonic(), report.generated + report.failed + report.gated
         if drawn:
             self._seconds_now += now - self._last_shown if seconds is None else seconds
         self._last_shown = now
         if not report.finished or chunk in self._reports:
             return
-        counts = {"generated": report.generated, "failed": report.failed, "skipped": report.skipped}
+        counts: dict[str, Any] = {"generated": report.generated, "failed": report.failed, "skipped": report.skipped,
+                  **({"gated": report.gated, "cascade": dict(report.cascade)} if report.cascade else {})}
         if not drawn and self._finished_by_killed_attempt(chunk):
             counts = self._counts_of_shard(chunk)
         self._reports[chunk] = counts
@@ -75,6 +77,17 @@ class GenerateRun:
     def counts(self) -> dict[str, int]:
         return {key: sum(report[key] for report in self._reports.values())
                 for key in ("generated", "failed", "skipped")}
+
+    def cascade(self) -> dict[str, Any]:
+        """{gated, cascade}: what the drafts saved and changed, {} where there were none."""
+        clip_min = self._plan.settings.draft_clip_min
+        parts = [report["cascade"] for report in self._reports.values() if report.get("cascade")]
+        if clip_min is None:
+            return {}
+        sums = {name: sum(part[name] for part in parts) for name in (parts[0] if parts else ())}
+        steps = self._plan.settings.draft_num_inference_steps
+        return {"gated": sum(report.get("gated", 0) for report in self._reports.values()),
+                "cascade": cascade_report(sums, clip_min, steps) if sums else None}
 
     def remember_rate(self, device: str) -> None:
         if self._drawn_now >= 8 and self._seconds_now > 0:
@@ -92,8 +105,9 @@ class GenerateRun:
 
     def _counts_of_shard(self, chunk: int) -> dict[str, int]:
         facts = self._workspace.shards.contents(self._plan.dataset, self._plan.shard(chunk)).facts
-        failed = sum(row["status"] == "failed" for row in facts)
-        return {"generated": len(facts) - failed, "failed": failed, "skipped": self._chunk_size(chunk) - len(facts)}
+        failed, gated = (sum(row["status"] == status for row in facts) for status in ("failed", "gated"))
+        return {"generated": len(facts) - failed - gated, "failed": failed, "gated": gated,
+                "skipped": self._chunk_size(chunk) - len(facts)}
 
 
 def _made_before(context: JobContext, workspace: Workspace, plan: Plan) -> set[int]:
@@ -108,7 +122,7 @@ def _made_before(context: JobContext, workspace: Workspace, plan: Plan) -> set[i
     return set(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _read_reports(ledger: Path) -> dict[int, dict[str, int]]:
+def _read_reports(ledger: Path) -> dict[int, dict[str, Any]]:
     if not ledger.exists():
         return {}
     reports = {}

@@ -12,7 +12,14 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from synthvlm_ui.backends import GeneratorFacts, list_generators, require_embedder, require_generator, require_scorer
+from synthvlm_ui.backends import (
+    GeneratorFacts,
+    check_engine,
+    list_generators,
+    require_embedder,
+    require_generator,
+    require_scorer,
+)
 from synthvlm_ui.captions import check_template
 from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS, MAX_CAPTION_CHARACTERS, MIN_FREE_BYTES
 from synthvlm_ui.errors import BadSetting, CaptionTooLong, EmptyInput, UnknownName
@@ -81,6 +88,7 @@ class GenerationDesk:
                                  fix="Loosen its rules, or draw all captions (--captions all).")
             if not drawn:
                 raise EmptyInput(f"dataset {dataset!r} has no captions", fix="Import captions first.")
+        self._check_drafts(settings, scorers)
         require_generator(settings.generator)
         config: dict[str, Any] = {
             "dataset": dataset or PROMPTS_DATASET, "settings": asdict(settings), "scorers": list(scorers),
@@ -127,7 +135,7 @@ class GenerationDesk:
         defaults = asdict(GenerationSettings(generator=""))
         for name, value in asdict(settings).items():
             if value is not None and value != defaults[name]:
-                words += [f"--{name.replace('_', '-')}", str(value)]
+                words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
         limited = limit and (prompt is None or (limit != VARIATIONS and prompt_of(self._workspace, prompt).varies))
         words += ["--limit", str(limit)] if limited else []
         return words + (["--captions", captions] if captions != KEPT and dataset else [])
@@ -144,10 +152,27 @@ class GenerationDesk:
         kept = standing_of(self._workspace, dataset).kept if captions == KEPT else total
         return kept if limit is None else min(limit, kept), total - kept
 
+    def _check_drafts(self, settings: GenerationSettings, scorers: Sequence[str]) -> None:
+        if settings.draft_clip_min is None:
+            return
+        if "clip" not in scorers:
+            raise BadSetting("drafts are judged by CLIP, and the clip scorer is left out", where="--draft-clip-min",
+                             fix="Add clip to --scorers.")
+        if not -1 <= settings.draft_clip_min <= 1:
+            raise BadSetting(f"draft_clip_min is {settings.draft_clip_min}", where="--draft-clip-min",
+                             fix="Give a raw cosine, from -1 to 1.")
+        if not 0 <= settings.draft_audit <= 1:
+            raise BadSetting(f"draft_audit is {settings.draft_audit}", where="--draft-audit",
+                             fix="Give a share, from 0 to 1.")
+        if settings.draft_generator is not None:
+            require_generator(settings.draft_generator)
+
     def _check(self, settings: GenerationSettings) -> GeneratorFacts:
         facts = next((f for f in list_generators() if f.name == settings.generator), None)
         facts = facts or GeneratorFacts.of_custom(settings.generator)
-        for name in ("images_per_caption", "num_inference_steps", "batch_size", "chunk_images"):
+        check_engine(settings)
+        for name in ("images_per_caption", "num_inference_steps", "batch_size", "chunk_images",
+                     "draft_num_inference_steps"):
             value = getattr(settings, name)
             if value is not None and not 1 <= value <= _MAX_IMAGES_PER_CAPTION:
                 raise BadSetting(f"{name} is {value}", where=f"--{name.replace('_', '-')}",

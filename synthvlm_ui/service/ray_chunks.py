@@ -48,7 +48,7 @@ class RayChunks:
     def prepare(self) -> Mapping[str, Any]:
         """Makes and saves the plan, with the generator that will draw it."""
         if load_plan(self._directory) is None:
-            generator = self._engines.generator(self._config["settings"]["generator"])
+            generator = self._engines.generator_of(self._config["settings"])
             save_plan(make_plan(self._config, self._workspace, generator, self._engines.device), self._directory)
         return {"planned": True}
 
@@ -89,7 +89,7 @@ def run_under_ray(context: JobContext, workspace: Workspace) -> Mapping[str, Any
         run = reports.begin()
         executor.run(reports.chunks, context.progress)
         run.remember_rate(shape.device)
-        return run.counts()
+        return {**run.counts(), **run.cascade()}
 
 
 class _Reports:
