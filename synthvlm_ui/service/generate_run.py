@@ -63,8 +63,9 @@ class GenerateRun:
         self._last_shown = now
         if not report.finished or chunk in self._reports:
             return
-        counts: dict[str, Any] = {"generated": report.generated, "failed": report.failed, "skipped": report.skipped,
-                  **({"gated": report.gated, "cascade": dict(report.cascade)} if report.cascade else {})}
+        counts: dict[str, Any] = {"generated": report.generated, "failed": report.failed, "skipped": report.skipped}
+        if report.cascade:
+            counts |= {"gated": report.gated, "cascade": dict(report.cascade)}
         if not drawn and self._finished_by_killed_attempt(chunk):
             counts = self._counts_of_shard(chunk)
         self._reports[chunk] = counts

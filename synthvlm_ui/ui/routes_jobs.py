@@ -18,9 +18,13 @@ from synthvlm_ui.service import parse_axis
 from synthvlm_ui.ui.api import Api, Json, candidate_id, number, text
 
 JOB_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
-WHOLE_NUMBERS = {"images_per_caption", "seed", "num_inference_steps", "width", "height", "batch_size", "chunk_images"}
-DECIMALS = {"guidance_scale"}
-CHOSEN_IN_PAGE = WHOLE_NUMBERS | DECIMALS | {"generator", "negative_prompt", "prompt_template", "device"}
+WHOLE_NUMBERS = {"images_per_caption", "seed", "num_inference_steps", "width", "height", "batch_size", "chunk_images",
+                 "draft_num_inference_steps"}
+DECIMALS = {"guidance_scale", "denoising_end", "draft_clip_min", "draft_audit"}
+FLAGS = {"compile", "fuse_qkv"}
+CHOSEN_IN_PAGE = WHOLE_NUMBERS | DECIMALS | FLAGS | {
+    "generator", "negative_prompt", "prompt_template", "device", "dtype", "offload", "vae", "attention", "scheduler",
+    "lora", "refiner", "draft_generator"}
 
 
 def job_routes(api: Api) -> list[Route]:
@@ -82,6 +86,8 @@ def generation_settings(body: Mapping[str, Any]) -> GenerationSettings:
 
 
 def _typed(name: str, value: Any) -> Any:
+    if name in FLAGS:
+        return value is True
     convert = int if name in WHOLE_NUMBERS else float if name in DECIMALS else str
     try:
         return convert(value)

@@ -3,6 +3,7 @@
 import { Latest, attempt, get, post } from "./api.js";
 import { el, field, options, uniqueId } from "./dom.js";
 import { SynthElement } from "./element.js";
+import { EngineOptions } from "./engine.js";
 import { SCALES, bytes, chooseScale, duration, plural, scaleName } from "./format.js";
 import "./live.js";
 import "./matrix.js";
@@ -88,6 +89,7 @@ class Generate extends SynthElement {
       return field(label, this.inputs[name]);
     });
     this.inputs.prompt_template = el("input", { maxlength: "4000", placeholder: "{caption}", spellcheck: "false" });
+    this.engine = new EngineOptions();
     this.variations = el("input", { type: "number", min: 1, max: 1000, value: 4 });
     this.resolved = el("div", { role: "list", class: "s-stack", "aria-label": "Resolved prompts" });
     this.resolvedBox = el("details", { hidden: true }, el("summary", { text: "Resolved prompts" }),
@@ -96,7 +98,7 @@ class Generate extends SynthElement {
     this.settings = el("div", { class: "s-stack" }, field("Generator (name, Hub id or directory)", this.generator, this.status), this.known,
       this.presets, el("div", { class: "s-trio" }, fields), field("Negative prompt", this.inputs.negative_prompt),
       field("Prompt template", this.inputs.prompt_template, el("p", { text: "{caption} stands for the caption, {a|b} is a "
-        + "choice, __toy__ a line of wildcards/toy.txt." })), this.resolvedBox);
+        + "choice, __toy__ a line of wildcards/toy.txt." })), this.resolvedBox, this.engine.root);
   }
 
   async loadGenerators() {
@@ -140,6 +142,7 @@ class Generate extends SynthElement {
       if (this.inputs[side].disabled) this.inputs[side].value = "";
     }
     this.prompt.mark(name === SMALL_WORLD);
+    this.engine.show(name !== SMALL_WORLD);
     this.changed();
   }
 
@@ -171,6 +174,7 @@ class Generate extends SynthElement {
   body() {
     const settings = { generator: this.generator.value.trim() };
     for (const [name, input] of Object.entries(this.inputs)) if (!input.disabled) settings[name] = input.value.trim();
+    Object.assign(settings, this.engine.values());
     return this.source === "prompt" ? { settings, prompt: this.prompt.text, variations: this.variations.value }
       : { settings, dataset: this.datasetChoice.value, limit: this.limit.value,
         captions: this.everyCaption.checked ? "all" : "kept" };

@@ -82,7 +82,7 @@ class Live extends SynthElement {
   place(entry, place) {
     const known = this.tiles.get(entry.candidate_id);
     if (known) { known.entry = { ...known.entry, ...entry }; this.numbers(known); return; }
-    const failed = entry.status === "failed";
+    const failed = entry.status !== "ok";
     const numbers = el("div", { class: "s-numbers" });
     const picture = failed ? el("div", { class: "s-broken", text: "✗" })
       : el("img", { alt: entry.caption, src: address(`jobs/${this.job}/image/${entry.candidate_id}`),
@@ -106,7 +106,7 @@ class Live extends SynthElement {
 
   numbers(node) {
     const { clip_cosine, ssim, status, error_message } = node.entry;
-    if (status === "failed") node.numbers.textContent = error_message || "failed";
+    if (status !== "ok") node.numbers.textContent = error_message || "failed";
     else if (clip_cosine === null && ssim === null) node.numbers.textContent = "scoring …";
     else node.numbers.replaceChildren(el("span", { title: `CLIPScore, ${scale().name}`, text: `CLIP ${clip(clip_cosine)}` }),
       el("span", { text: `SSIM ${unit(ssim)}` }));
