@@ -16,6 +16,7 @@ from synthvlm_ui.ui import (
     curate_tab,
     diversity_tab,
     export_tab,
+    findings_tab,
     generate_tab,
     jobs_drawer,
     train_tab,
@@ -39,6 +40,7 @@ stroke-width='1.8' fill='none'/%3E%3C/svg%3E">
 <link rel="stylesheet" href="{STATIC}/css/captions.css">
 <link rel="stylesheet" href="{STATIC}/css/compare.css">
 <link rel="stylesheet" href="{STATIC}/css/train.css">
+<link rel="stylesheet" href="{STATIC}/css/findings.css">
 <script type="module" src="{STATIC}/js/main.js"></script>
 """
 
@@ -52,7 +54,7 @@ def build_app(studio: Studio, settings: AppSettings) -> tuple[Any, dict[str, Any
         jobs_drawer.build()
         with gradio.Tabs(elem_id="rooms"):
             for tab in (captions_tab, generate_tab, curate_tab, compare_tab, diversity_tab, export_tab,
-                        train_tab):
+                        train_tab, findings_tab):
                 tab.build(api)
     _rest(page)
     return page, _launch_arguments(api, settings)

@@ -18,6 +18,7 @@ from synthvlm_ui.ui.routes_captions import caption_routes
 from synthvlm_ui.ui.routes_compare import compare_routes
 from synthvlm_ui.ui.routes_curate import curate_routes
 from synthvlm_ui.ui.routes_diversity import diversity_routes
+from synthvlm_ui.ui.routes_findings import findings_routes
 from synthvlm_ui.ui.routes_hub import hub_routes
 from synthvlm_ui.ui.routes_jobs import job_routes
 from synthvlm_ui.ui.routes_train import train_routes
@@ -41,6 +42,7 @@ def build_routes(api: Api) -> list[Route]:
         *compare_routes(api),
         *diversity_routes(api),
         *train_routes(api),
+        *findings_routes(api),
         *caption_rule_routes(api),
     ]
 

@@ -1,7 +1,6 @@
 """What a finding is: a claim of a paper, the tasks that test it, and how their numbers are read. Imports no torch.
 
-Every rule about a number stands in ``criterion`` in words and in the finding's ``judge`` as code, before there was any
-result.
+Every rule about a number stands in ``criterion`` in words and in the finding's ``judge`` as code.
 """
 
 from __future__ import annotations
@@ -20,12 +19,16 @@ Measured = Sequence[Mapping[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Row:
-    """One measured quantity, a value for each seed; ``paper`` as the paper prints it."""
+    """One measured quantity, a value for each seed; ``paper`` as the paper prints it.
+
+    ``point`` is (name of a curve, place on it) where the quantity is a point of a curve.
+    """
 
     name: str
     values: Sequence[float]
     unit: str = "CIDEr"
     paper: str = ""
+    point: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,4 +72,5 @@ def described(row: Row) -> dict[str, Any]:
     """A row as JSON: mean, sd (None for one seed) and n."""
     values = list(row.values)
     return {"name": row.name, "unit": row.unit, "paper": row.paper, "mean": fmean(values),
-            "sd": stdev(values) if len(values) > 1 else None, "n": len(values)}
+            "sd": stdev(values) if len(values) > 1 else None, "n": len(values)} | (
+                {"point": list(row.point)} if row.point else {})

@@ -44,7 +44,7 @@ def _language(plan: Plan) -> Mapping[str, Task]:
 def _judge_language(measured: Measured) -> Judged:
     selected, random = each(measured, "paper", "after"), each(measured, "random", "after")
     lower = [b - a for a, b in zip(selected, random, strict=True)]
-    return Judged(Row("perplexity after random minus after selected pairs", lower, "perplexity", "MMLU +4.9 points"),
+    return Judged(Row("less after selected than after random pairs", lower, "perplexity", "MMLU +4.9 points"),
                   clearly_above(lower), (
         Row("before training", each(measured, "paper", "before"), "perplexity"),
         Row("after both stages, selected pairs", selected, "perplexity", "MMLU 41.2"),

@@ -23,8 +23,9 @@ def _judge(measured: Measured) -> Judged:
     generated = [name for name in names if name.startswith("pool-generated ")]
     rising = all(fmean(values[larger]) > fmean(values[smaller]) for smaller, larger in pairwise(generated))
     gain = gain_percent(values[generated[-1]], values[generated[0]])
-    rows = [Row(f"{name.rpartition(' ')[2]} pairs, {title}", values[name])
-            for prefix, title in _SETS for name in names if name.startswith(f"{prefix} ")]
+    rows = [Row(f"{size} pairs, {title}", values[name], point=(title, int(size)))
+            for prefix, title in _SETS for name in names if name.startswith(f"{prefix} ")
+            for size in [name.rpartition(" ")[2]]]
     return Judged(Row("gain of the largest over the smallest synthetic subset", gain, "%", "+13 (1 M → 350 M)"),
                   rising, rows)
 

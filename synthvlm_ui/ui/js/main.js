@@ -14,6 +14,7 @@ import "./compare/tab.js";
 import "./diversity/tab.js";
 import "./export.js";
 import "./train/tab.js";
+import "./findings/tab.js";
 import { rememberTabs } from "./tabs.js";
 
 rememberTabs();

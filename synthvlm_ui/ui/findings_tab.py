@@ -1,0 +1,13 @@
+"""The findings tab: one element that talks to the app's own routes."""
+
+from __future__ import annotations
+
+from synthvlm_ui.ui.api import Api
+from synthvlm_ui.ui.gradio_start import import_gradio
+
+
+def build(_api: Api) -> None:
+    """Adds the tab to the page under construction."""
+    gradio = import_gradio()
+    with gradio.Tab("Findings", id="findings"):
+        gradio.HTML("<synth-findings></synth-findings>", apply_default_css=False, js_on_load=None)
