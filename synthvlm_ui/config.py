@@ -45,6 +45,8 @@ class AppSettings:
     read_only: bool = False
     demo: bool = False
     actor: str = "local"
+    auth: Path | None = None
+    root_path: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

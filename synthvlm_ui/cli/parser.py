@@ -71,6 +71,7 @@ def build_parser() -> Parser:
         select,
         train,
         trial,
+        users,
         verdict,
         workspace,
     )
@@ -81,7 +82,7 @@ def build_parser() -> Parser:
     commands = Commands(parser, shared)
     rooms = (
         info, captions, generate, score, head, select, find, verdict, compare, rate, diversity, export,
-        train, runs, evaluate, trial, findings, jobs, workspace,
+        train, runs, evaluate, trial, findings, jobs, workspace, users,
     )
     for room in rooms:
         room.add_to(commands)

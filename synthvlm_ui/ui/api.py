@@ -43,6 +43,12 @@ Json = dict[str, Any]
 Endpoint = Callable[[Request], Any]
 log = logging.getLogger(__name__)
 _actor: ContextVar[str | None] = ContextVar("actor", default=None)
+_login: ContextVar[str | None] = ContextVar("login", default=None)
+
+
+def login() -> str | None:
+    """Who is logged in, None on a server without logins."""
+    return _login.get()
 
 
 def actor() -> str | None:
@@ -224,3 +230,4 @@ def _note_actor(request: Request) -> None:
     """Threads that work for this request see the same context."""
     given = request.headers.get(ACTOR_HEADER)
     _actor.set(unquote(given) if given else None)
+    _login.set(request.scope.get("synthvlm_login"))

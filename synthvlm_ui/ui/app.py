@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from starlette.middleware import Middleware
+
 from synthvlm_ui.config import AppSettings
-from synthvlm_ui.service import Studio
+from synthvlm_ui.service import Accounts, Studio
 from synthvlm_ui.ui import (
     captions_tab,
     compare_tab,
@@ -24,6 +26,7 @@ from synthvlm_ui.ui import (
 from synthvlm_ui.ui.api import PREFIX, Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.guards import middleware
+from synthvlm_ui.ui.login import RequireLogin, Sessions
 from synthvlm_ui.ui.routes import build_routes
 from synthvlm_ui.ui.theme import build_theme
 
@@ -60,6 +63,14 @@ def build_app(studio: Studio, settings: AppSettings) -> tuple[Any, dict[str, Any
     return page, _launch_arguments(api, settings)
 
 
+def _login(settings: AppSettings) -> list[Middleware]:
+    """Behind the guards, before everything else: asks who it is, where accounts were given."""
+    if settings.auth is None:
+        return []
+    return [Middleware(RequireLogin, accounts=Accounts(settings.auth),
+                       sessions=Sessions.of_workspace(settings.workspace, settings.read_only))]
+
+
 def _rest(page: Any) -> None:
     """Lets gradio look for work 50 times a second instead of 1000, which keeps an idle app near 0 % CPU."""
     queue: Any = getattr(page, "_queue", None)
@@ -76,6 +87,7 @@ def _launch_arguments(api: Api, settings: AppSettings) -> dict[str, Any]:
         "head": HEAD,
         "quiet": True,
         "share": False,
+        "root_path": settings.root_path,
         "show_error": True,
         "footer_links": [],
         "run_history": False,
@@ -87,7 +99,8 @@ def _launch_arguments(api: Api, settings: AppSettings) -> dict[str, Any]:
         "allowed_paths": [],
         "app_kwargs": {
             "routes": build_routes(api),
-            "middleware": middleware(settings.allowed_hosts, settings.host, hosted),
+            "middleware": [*middleware(settings.allowed_hosts, settings.host, hosted, settings.root_path),
+                           *_login(settings)],
             "openapi_url": None,
             "docs_url": None,
             "redoc_url": None,

@@ -31,10 +31,12 @@ FRAMED_BY_SELF = "; frame-ancestors 'self'"
 FRAMED_BY_HUB = "; frame-ancestors 'self' https://huggingface.co"
 
 
-def middleware(allowed_hosts: tuple[str, ...], host: str, hosted: bool = False) -> list[Middleware]:
+def middleware(allowed_hosts: tuple[str, ...], host: str, hosted: bool = False,
+               root_path: str = "") -> list[Middleware]:
     """The guards in the order a request meets them. ``hosted``: the page may stand in a frame of the Hub."""
     names = frozenset(name.lower() for name in (*LOOPBACK_NAMES, *allowed_hosts, *_named(host)))
     return [
+        *([Middleware(UnderPath, root_path=root_path)] if root_path else []),
         Middleware(TrustedHost, names=names),
         Middleware(SameOrigin, forwarded=hosted),
         Middleware(Headers, policy=POLICY + (FRAMED_BY_HUB if hosted else FRAMED_BY_SELF)),
@@ -62,6 +64,20 @@ def host_name(value: str) -> str:
     if value.startswith("["):
         return value.partition("]")[0] + "]"
     return value.partition(":")[0]
+
+
+class UnderPath:
+    """Takes the path away under which a proxy shows the app, where the proxy has not done so (JupyterHub does not)."""
+
+    def __init__(self, app: ASGIApp, root_path: str) -> None:
+        self.app, self.root_path = app, root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = str(scope.get("path", ""))
+        if scope["type"] in ("http", "websocket") and (path + "/").startswith(self.root_path + "/"):
+            rest = path[len(self.root_path):] or "/"
+            scope = {**scope, "path": rest, "raw_path": rest.encode("utf-8")}
+        await self.app(scope, receive, send)
 
 
 class TrustedHost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from synthvlm_ui.ui.gradio_start import import_gradio
 
 HEADER = """<header class="s-header"><h1><span class="s-logo" aria-hidden="true"></span>SynthVLM UI</h1>
-<synth-workspace></synth-workspace><synth-jobs></synth-jobs></header><synth-welcome></synth-welcome>"""
+<synth-workspace></synth-workspace><synth-login></synth-login><synth-jobs></synth-jobs></header><synth-welcome></synth-welcome>"""
 
 
 def build() -> None:

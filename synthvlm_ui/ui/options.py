@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ def settings_from(arguments: Sequence[str] | None = None) -> AppSettings:
         read_only=options.read_only,
         demo=options.demo,
         actor=environment("ACTOR", "local"),
+        auth=options.auth,
+        root_path=_root_path(options.root_path),
     )
 
 
@@ -46,7 +49,24 @@ def _parser() -> argparse.ArgumentParser:
                         help="show everything, change nothing")
     parser.add_argument("--demo", action="store_true", default=_flag("DEMO"),
                         help="start making the demo at once when the workspace is empty")
+    parser.add_argument("--auth", type=Path, metavar="FILE", default=_path("AUTH"),
+                        help="let in only the accounts of this file (python -m synthvlm_ui users add NAME --file FILE)")
+    parser.add_argument("--root-path", metavar="PATH", default=environment("ROOT_PATH", ""),
+                        help="path under which a proxy shows the app, such as /synthvlm")
     return parser
+
+
+def _path(name: str) -> Path | None:
+    given = environment(name, "")
+    return Path(given).expanduser() if given else None
+
+
+def _root_path(given: str) -> str:
+    """``/a/b`` without a slash at its end, or nothing. Raises: BadSetting."""
+    path = given.strip().rstrip("/")
+    if path and not re.fullmatch(r"(/[A-Za-z0-9._~@-]+)+", path):
+        raise BadSetting(f"{given!r} is not the path of a page", where="--root-path", fix="Give it as /synthvlm.")
+    return path
 
 
 def _default_host() -> str:

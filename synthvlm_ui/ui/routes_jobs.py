@@ -15,7 +15,7 @@ from synthvlm_ui.config import DEFAULT_GENERATOR
 from synthvlm_ui.errors import BadSetting, UnknownName
 from synthvlm_ui.records import GenerationSettings
 from synthvlm_ui.service import parse_axis
-from synthvlm_ui.ui.api import Api, Json, candidate_id, number, text
+from synthvlm_ui.ui.api import Api, Json, candidate_id, login, number, text
 
 JOB_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 WHOLE_NUMBERS = {"images_per_caption", "seed", "num_inference_steps", "width", "height", "batch_size", "chunk_images",
@@ -35,7 +35,7 @@ def job_routes(api: Api) -> list[Route]:
         api.refresh()
         summary = studio.summary()
         summary["problems"] = [str(problem) for problem in summary["problems"]]
-        return {"summary": summary, "jobs": studio.jobs.list()["jobs"], "read_only": api.read_only}
+        return {"summary": summary, "jobs": studio.jobs.list()["jobs"], "read_only": api.read_only, "login": login()}
 
     def captions(values: Mapping[str, str]) -> Any:
         return studio.captions.page(text(values, "dataset"), number(values, "offset", 0, 0, 10**9),

@@ -2,6 +2,7 @@
 
 import "./command.js";
 import "./jobs.js";
+import "./login.js";
 import "./welcome.js";
 import "./captions.js";
 import "./captions_rules.js";

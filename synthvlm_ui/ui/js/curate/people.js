@@ -1,6 +1,6 @@
 // Who else decides here, and under which name oneself does.
 
-import { actor, rename } from "../actor.js";
+import { actor, isLent, rename } from "../actor.js";
 import { el, field } from "../dom.js";
 import { toast } from "../toast.js";
 
@@ -35,7 +35,8 @@ export class People {
   show(names) {
     this.seen = names;
     this.own.textContent = `you: ${actor()}`;
-    this.own.title = "Change your name";
+    this.own.disabled = isLent();
+    this.own.title = isLent() ? "The name you are logged in with" : "Change your name";
     const others = names.filter((name) => name !== actor());
     this.others.textContent = others.length ? `also here: ${others.slice(0, 3).join(", ")}${others.length > 3 ? ` and ${others.length - 3} more` : ""}` : "";
     this.others.title = others.join(", ");

@@ -1,0 +1,101 @@
+"""The app with logins behind nginx under a path, as on a lab's server, used in a browser by two people."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from served_app import ServedApp, snap, until
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))
+
+from small_workspace import CAPTIONS, fill  # noqa: E402
+
+from synthvlm_ui.service import add_account  # noqa: E402
+
+PATH = "/lab/synth"
+CONFIG = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; client_max_body_size 200m;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 127.0.0.1:{port};
+    location = {path} {{ return 301 {path}/; }}
+    location {path}/ {{
+      proxy_pass http://127.0.0.1:{app}/;
+      proxy_http_version 1.1; proxy_buffering off; proxy_read_timeout 1h;
+      proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-For $remote_addr;
+    }}
+  }}
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def proxied(serve: Callable[..., ServedApp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApp]:
+    """An app whose ``address`` is the one of nginx."""
+    if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
+        pytest.skip("needs nginx")
+    folder = tmp_path_factory.mktemp("nginx")
+    for name in ("asa", "bo"):
+        add_account(folder / "users", name, f"password of {name}")
+    app = serve(lambda studio: fill(studio, "small", CAPTIONS, 4), "--auth", str(folder / "users"), "--root-path", PATH)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (folder / "nginx.conf").write_text(CONFIG.format(folder=folder, port=port, path=PATH, app=app.port))
+    nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)])
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    app.address = f"http://127.0.0.1:{port}{PATH}/"
+    yield app
+    nginx.terminate()
+    nginx.wait(20)
+
+
+def log_in(page: Any, app: ServedApp, name: str, password: str) -> None:
+    page.goto(app.address)
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_two_people_log_in_decide_and_leave(proxied: ServedApp, visit: Any) -> None:
+    page = visit(proxied).page
+    log_in(page, proxied, "asa", "a wrong one")
+    page.get_by_role("alert").get_by_text("wrong").wait_for()
+    snap(page, "login")
+    log_in(page, proxied, "asa", "password of asa")
+    page.get_by_role("tab", name="Curate").click()
+    page.locator(".s-tile").first.wait_for()
+    page.get_by_text("you: asa").wait_for()
+    assert page.get_by_role("button", name="you: asa").is_disabled()
+    page.locator(".s-tile").first.focus()
+    page.keyboard.press("k")
+    other = visit(proxied).page
+    log_in(other, proxied, "bo", "password of bo")
+    other.get_by_role("tab", name="Curate").click()
+    until(other, lambda: "✓ 1" in other.locator(".s-count b").nth(2).inner_text())
+    until(other, lambda: "asa" in other.locator(".s-others").inner_text(), 90_000)
+    snap(other, "behind-nginx")
+    other.get_by_role("button", name="Log out").click()
+    other.get_by_label("Password").wait_for()
+    page.get_by_role("tab", name="Captions").click()
+    page.get_by_role("tab", name="Pasted lines", exact=True).click()
+    page.get_by_label("One caption per line").fill("a yellow duck")
+    page.get_by_role("button", name="Import lines").click()
+    page.get_by_text("5 captions").first.wait_for()  # through gradio's own event queue
