@@ -8,8 +8,8 @@ import { isActive, workspace } from "../workspace.js";
 import { curves } from "./curves.js";
 
 const VERDICTS = { true: ["holds", "s-held"], false: ["does not hold", "s-not-held"], null: ["not measured", ""] };
-const SEEDS = [["full", "Three seeds, with standard deviations", "about 20 minutes of one free core"],
-  ["quick", "A quick look: one seed", "about 12 minutes of one free core; three seeds later go on from it"]];
+const SEEDS = [["full", "Three seeds, with standard deviations", "about 25 minutes of one free core"],
+  ["quick", "A quick look: one seed", "about 13 minutes of one free core; three seeds later go on from it"]];
 
 class Findings extends SynthElement {
   build() {
