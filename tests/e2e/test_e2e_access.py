@@ -11,7 +11,7 @@ import pytest
 from served_app import ServedApp, no_sideways_scrolling, open_room, snap, until
 from small_workspace import CAPTIONS, fill
 
-TABS = ("Captions", "Generate", "Curate", "Compare", "Diversity", "Export")
+TABS = ("Captions", "Generate", "Curate", "Compare", "Diversity", "Export", "Train")
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RUN = """async (tags) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shlex
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from synthvlm_ui.cli import build_parser
 from synthvlm_ui.errors import BadSetting, EmptyInput, ModelUnavailable, SynthVLMError, UnreadableFile
 from synthvlm_ui.models import torchvision_ops
 from synthvlm_ui.service import Studio
+from synthvlm_ui.service.trial import caption
 from synthvlm_ui.training import PRESETS, room_of_llava
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -70,6 +72,9 @@ def test_llava_trains_in_this_process_and_refuses_a_second_run(
     assert (tmp_path / "out" / "model.safetensors").is_file() and (tmp_path / "out" / "config.json").is_file()
     with pytest.raises(BadSetting, match="already"):
         studio.training.run_here(settings, watcher)
+    picture = base64.b64encode((tmp_path / "images" / "1.png").read_bytes()).decode()
+    said = caption({"model": str(tmp_path / "out"), "image": picture, "kinds": ["trained", "untrained"]}, {})
+    assert set(said["captions"]) == {"trained", "untrained"}
 
 
 @pytest.mark.parametrize(

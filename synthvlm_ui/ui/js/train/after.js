@@ -32,6 +32,7 @@ export class Evaluate {
     this.run = run;
     const sets = workspace.datasets.filter((set) => set.real);
     if (JSON.stringify(sets) !== this.shown) {
+      this.asked = null;
       this.shown = JSON.stringify(sets);
       options(this.dataset, sets.map((set) => [set.name, `${set.name} (${plural(set.real, "real image")})`]), this.dataset.value || sets[0]?.name);
     }

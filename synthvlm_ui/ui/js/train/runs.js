@@ -37,7 +37,7 @@ export class RunTable {
     return el("tr", { "data-job": run.job_id, title: when(run.created) }, el("td", {}, el("label", { class: "s-option" }, tick)), el("td", {}, name),
       el("td", {}, run.sources.map((source) => this.source(source))), each((source) => count(source.pairs)), each((source) => clip(source.scores.clip_cosine)),
       each((source) => unit(source.scores.ssim)), each((source) => (source.entropy_bits === null ? "–" : `${source.entropy_bits.toFixed(2)} bit`)),
-      right(`${count(run.steps)} / ${count(run.max_steps)}`), right(unit(run.loss, 4)), right(run.steps_per_s ? run.steps_per_s.toPrecision(3) : "–"),
+      right(run.steps === run.max_steps ? count(run.steps) : `${count(run.steps)} of ${count(run.max_steps)}`), right(unit(run.loss, 4)), right(run.steps_per_s ? run.steps_per_s.toPrecision(3) : "–"),
       el("td", {}, this.metrics(run)));
   }
 
