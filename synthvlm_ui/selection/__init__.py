@@ -3,9 +3,10 @@
 from synthvlm_ui.selection.agreement import Judged, judge, wilson
 from synthvlm_ui.selection.checks import NEAR_DUPLICATES, check_rule, near_duplicates_of
 from synthvlm_ui.selection.columns import Coded, Columns, LazyColumns, Matcher, captions_of, id_rank, leaving_out
-from synthvlm_ui.selection.duplicates import DUPLICATE_RADIUS_BITS, near_pairs
+from synthvlm_ui.selection.duplicates import DUPLICATE_RADIUS_BITS
 from synthvlm_ui.selection.expressions import parse, unparse
 from synthvlm_ui.selection.histograms import Binning, JointBinning, histogram
+from synthvlm_ui.selection.near_hashes import near_pairs
 from synthvlm_ui.selection.near_vectors import near_vector_pairs
 from synthvlm_ui.selection.presets import PRESETS, preset, ssim_column
 from synthvlm_ui.selection.ranking import combined_score, keys_of, random_keys, variance_share

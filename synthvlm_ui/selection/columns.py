@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -83,16 +84,17 @@ class LazyColumns(Mapping[str, Any]):
         return name in self._makers
 
     def with_columns(self, **makers: Callable[[], Any]) -> LazyColumns:
-        """The same columns, those already made included, and some more or other ones."""
-        more = LazyColumns(self.size, {**self._makers, **makers})
-        more._made = {name: made for name, made in self._made.items() if name not in makers}
-        return more
+        """The same columns, made here whoever asks, and some more or other ones."""
+        return LazyColumns(self.size, {**self._handed_on(), **makers})
 
     def without(self, name: str) -> LazyColumns:
         """The same columns but one."""
-        fewer = LazyColumns(self.size, {key: maker for key, maker in self._makers.items() if key != name})
-        fewer._made = {key: made for key, made in self._made.items() if key != name}
-        return fewer
+        handed_on = self._handed_on()
+        handed_on.pop(name, None)
+        return LazyColumns(self.size, handed_on)
+
+    def _handed_on(self) -> dict[str, Callable[[], Any]]:
+        return {name: partial(self.__getitem__, name) for name in self._makers}
 
 
 def size_of(columns: Columns) -> int:

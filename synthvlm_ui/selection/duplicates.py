@@ -6,12 +6,10 @@ embeddings as ``near_vectors`` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
-
 import numpy as np
 from numpy.typing import NDArray
 
+from synthvlm_ui.selection.near_hashes import hash_table
 from synthvlm_ui.selection.near_vectors import near_vector_pairs
 from synthvlm_ui.selection.ranking import best_first
 
@@ -21,7 +19,6 @@ _Rows = NDArray[np.int64]
 # Copies that were recompressed, rescaled, brightened or noised differ in 0 to 2 bits, those with 2 % cut off at each
 # side in up to 6, other pictures in 16 and more (tests/benchmarks/curate.py).
 DUPLICATE_RADIUS_BITS = 6
-_PAIRS_AT_ONCE = 1 << 20
 
 
 def without_duplicates(hashes: NDArray[np.uint64], keys: _Keys, forced: NDArray[np.bool_], rows: _Rows,
@@ -30,17 +27,22 @@ def without_duplicates(hashes: NDArray[np.uint64], keys: _Keys, forced: NDArray[
 
     Rows that are ``forced`` stay whatever they resemble. Shapes: hashes, keys and forced (N,), rows (M,) -> (K,).
     """
-    rows = best_first(keys, rows, forced)
-    _, first = np.unique(hashes[rows], return_index=True)
-    left, right = near_pairs(hashes[rows[first]], radius_bits)
+    table = hash_table(hashes, radius_bits)
+    alike = table.resembles[rows]
+    some = best_first(keys, rows[alike], forced)
+    codes, first = np.unique(table.code[some], return_index=True)
+    place = np.full(int(table.code.max(initial=0)) + 1, -1, np.int64)
+    place[codes] = first
     # Positions in best-first order stand for the candidates: the smaller of a pair is the better.
-    better, worse = np.minimum(first[left], first[right]), np.maximum(first[left], first[right])
-    forced_count = int(forced[rows].sum())
-    stays = np.zeros(len(rows), bool)
+    left, right = place[table.left], place[table.right]
+    there = (left >= 0) & (right >= 0)
+    better, worse = np.minimum(left[there], right[there]), np.maximum(left[there], right[there])
+    forced_count = int(forced[some].sum())
+    stays = np.zeros(len(some), bool)
     stays[first] = True
     stays[:forced_count] = True
     _drop_worse(stays, better, worse, forced_count)
-    return np.sort(rows[stays])
+    return np.sort(np.concatenate((rows[~alike], some[stays])))
 
 
 def without_similar(vectors: NDArray[np.floating], keys: _Keys, forced: NDArray[np.bool_], rows: _Rows,
@@ -52,23 +54,6 @@ def without_similar(vectors: NDArray[np.floating], keys: _Keys, forced: NDArray[
     stays = np.ones(len(rows), bool)
     _drop_worse(stays, better, worse, forced_count)
     return np.sort(rows[stays])
-
-
-def near_pairs(hashes: NDArray[np.uint64], radius_bits: int) -> tuple[_Rows, _Rows]:
-    """All pairs of distinct hashes at most this many bits apart, as two arrays of positions, each pair once.
-
-    The 64 bits are cut into radius + 2 bands; hashes that differ in at most radius bits agree in two bands at least,
-    so comparing those that agree in some two bands finds every pair.
-    """
-    found: list[_Keys] = []
-    count = np.uint64(len(hashes))
-    for mask in _band_masks(radius_bits):
-        for left, right in _equal_pairs(hashes & mask):
-            near = np.bitwise_count(hashes[left] ^ hashes[right]) <= radius_bits
-            low, high = np.minimum(left[near], right[near]), np.maximum(left[near], right[near])
-            found.append(low.astype(np.uint64) * count + high.astype(np.uint64))
-    codes = np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
-    return (codes // max(count, np.uint64(1))).astype(np.int64), (codes % max(count, np.uint64(1))).astype(np.int64)
 
 
 def best_in_group(groups: NDArray[np.integer], keys: _Keys, forced: NDArray[np.bool_], rows: _Rows,
@@ -101,27 +86,6 @@ def _best_of_each(groups: NDArray[np.integer], keys: _Keys, forced: NDArray[np.b
     best = np.zeros(len(settled), np.uint64)
     np.maximum.at(best, group, key)
     return np.concatenate((held, free[key == best[group]]))
-
-
-def _band_masks(radius_bits: int) -> list[np.uint64]:
-    edges = np.linspace(0, 64, radius_bits + 3).round().astype(int)
-    bands = [sum(1 << bit for bit in range(low, high)) for low, high in zip(edges[:-1], edges[1:], strict=True)]
-    return [np.uint64(one | other) for one, other in combinations(bands, 2)]
-
-
-def _equal_pairs(values: _Keys) -> Iterator[tuple[_Rows, _Rows]]:
-    """Positions of all pairs of equal values, in pieces of bounded size."""
-    order = np.argsort(values)
-    ordered = values[order]
-    at = np.arange(len(values) - 1)
-    distance = 1
-    while len(at):
-        at = at[at + distance < len(values)]
-        at = at[ordered[at] == ordered[at + distance]]
-        for start in range(0, len(at), _PAIRS_AT_ONCE):
-            piece = at[start : start + _PAIRS_AT_ONCE]
-            yield order[piece], order[piece + distance]
-        distance += 1
 
 
 def _drop_worse(stays: NDArray[np.bool_], better: _Rows, worse: _Rows, forced: int) -> None:

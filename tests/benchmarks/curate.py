@@ -140,6 +140,11 @@ def measure(app: App, times: int, clients: int) -> dict[str, Any]:
         {}, ["page"], page={"offset": int(chance.integers(0, total)), "limit": 500}), times)
     found["slower_parts"] = {part: spread(lambda n, part=part: client.view(rule(n), [part]), min(times, 20))
                              for part in ("strip", "datasets", "entropy", "judged", "statistics")}
+    start = time.perf_counter()
+    client.view({"near_duplicates": "phash"}, FAST)
+    found["first_look_for_near_duplicates_s"] = round(time.perf_counter() - start, 2)
+    found["drag_without_near_duplicates"] = spread(
+        lambda n: client.view({**rule(n), "near_duplicates": "phash"}, FAST), min(times, 50))
     found |= acts(client, times, chance)
     found |= searches(client, times)
     found["others_see_a_verdict_s"] = seen_after(app)
