@@ -252,7 +252,7 @@ class SelectionRule:
     verdicts: bool = True
     skip_top: int | None = None
     near_duplicates: str | None = None
-    duplicate_bits: int = 6
+    duplicate_bits: int = 8
     duplicate_cosine: float = 0.95
 
     def to_json(self) -> dict[str, Any]:

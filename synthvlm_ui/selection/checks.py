@@ -13,7 +13,7 @@ from synthvlm_ui.selection.filters import check_filter
 from synthvlm_ui.selection.presets import preset, ssim_column
 
 NEAR_DUPLICATES = ("phash", "embedding", "both")
-MOST_DUPLICATE_BITS = 8
+MOST_DUPLICATE_BITS = 10
 LEAST_DUPLICATE_COSINE = 0.5
 
 

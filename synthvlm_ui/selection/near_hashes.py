@@ -5,9 +5,11 @@ Knows no candidate, no score and no rule.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 _Keys = NDArray[np.uint64]
 _Rows = NDArray[np.int64]
+_Band = tuple[_Keys, int]
 
 HASH_BITS = 64
 _MOST_AGREEING = 4
@@ -24,6 +27,7 @@ _MOST_AGREEING = 4
 _ROW_COST = 0.6
 _PAIRS_AT_ONCE = 1 << 20
 _REMEMBERED = 2
+_THREADS = min(os.cpu_count() or 1, 4)
 
 
 class HashTable:
@@ -68,13 +72,18 @@ def near_pairs(hashes: _Keys, radius_bits: int) -> tuple[_Rows, _Rows]:
     """
     count = np.uint64(max(len(hashes), 1))
     agreeing = min(range(1, _MOST_AGREEING + 1), key=lambda few: _cost(len(hashes), radius_bits, few))
-    found: list[_Keys] = []
-    for chosen in combinations(_bands(hashes, radius_bits + agreeing), agreeing):
+
+    def compared(chosen: tuple[_Band, ...]) -> _Keys:
+        found = [np.empty(0, np.uint64)]
         for left, right in _equal_pairs(chosen):
             near = np.bitwise_count(hashes[left] ^ hashes[right]) <= radius_bits
             low, high = np.minimum(left[near], right[near]), np.maximum(left[near], right[near])
             found.append(low.astype(np.uint64) * count + high.astype(np.uint64))
-    codes = np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
+        return np.concatenate(found)
+
+    ways = combinations(_bands(hashes, radius_bits + agreeing), agreeing)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        codes = np.unique(np.concatenate(list(pool.map(compared, ways))))
     return (codes // count).astype(np.int64), (codes % count).astype(np.int64)
 
 
@@ -83,14 +92,14 @@ def _cost(rows: int, radius_bits: int, agreeing: int) -> float:
     return comb(radius_bits + agreeing, agreeing) * rows * (_ROW_COST + rows / 2.0 ** (bits + 1))
 
 
-def _bands(hashes: _Keys, count: int) -> list[tuple[_Keys, int]]:
+def _bands(hashes: _Keys, count: int) -> list[_Band]:
     """The bits cut into so many bands: the values of each band, (N,), and how many bits it has."""
     edges = np.linspace(0, HASH_BITS, count + 1).round().astype(int).tolist()
     return [((hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1), high - low)
             for low, high in zip(edges[:-1], edges[1:], strict=True)]
 
 
-def _equal_pairs(bands: tuple[tuple[_Keys, int], ...]) -> Iterator[tuple[_Rows, _Rows]]:
+def _equal_pairs(bands: tuple[_Band, ...]) -> Iterator[tuple[_Rows, _Rows]]:
     """Positions of all pairs that are equal in these bands, in pieces of bounded size."""
     rows = len(bands[0][0])
     place_bits = max(rows - 1, 1).bit_length()

@@ -89,7 +89,7 @@ def _alike(table, one, other):
     return bool(lengths.all()) and float(table[one] @ table[other] / lengths[0] / lengths[1]) >= 0.9
 
 
-@pytest.mark.parametrize("fields", [{"skip_top": -1}, {"near_duplicates": "sight"}, {"duplicate_bits": 9},
+@pytest.mark.parametrize("fields", [{"skip_top": -1}, {"near_duplicates": "sight"}, {"duplicate_bits": 11},
                                     {"duplicate_cosine": 1.5}, {"near_duplicates": "embedding"}])
 def test_what_cannot_be_is_refused(fields):
     columns = {"candidate_id": np.array([b"a"]), "clip_cosine": np.ones(1, "f4"), "ssim": np.ones(1, "f4")}

@@ -20,7 +20,7 @@ export class MoreRules {
     };
     this.duplicates = el("select", { onchange: () => this.onchange({ near_duplicates: this.duplicates.value || null }) });
     options(this.duplicates, DUPLICATES, "");
-    this.bits = whole("Hash bits that may differ", "duplicate_bits", "6", 0);
+    this.bits = whole("Hash bits that may differ", "duplicate_bits", "8", 0);
     this.duplicate_cosine = el("input", { type: "number", min: 0.5, max: 1, step: 0.01, placeholder: "0.95", oninput: () => {
       const value = Number(this.duplicate_cosine.value);
       if (this.duplicate_cosine.value === "" || (value > 0 && value <= 1)) this.onchange({ duplicate_cosine: value || null });
