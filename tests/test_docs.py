@@ -169,3 +169,14 @@ def test_the_ci_script_runs_the_readmes_test_command() -> None:
     assert extracted
     printed = subprocess.run(["bash", "-c", extracted[1]], cwd=ROOT, capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == found[1]
+
+
+def test_the_front_matter_makes_the_repository_a_space() -> None:
+    """What a Space reads: the same Gradio that requirements.txt allows, a file to run that is there."""
+    front = text_of("README.md").split("---\n")[1]
+    said = dict(line.split(": ", 1) for line in front.strip().splitlines())
+    assert (said["sdk"], said["app_file"]) == ("gradio", "app.py") and (ROOT / said["app_file"]).is_file()
+    (allowed,) = re.findall(r"^gradio>=(\d+)\.(\d+),<(\d+)", text_of("requirements.txt"), re.MULTILINE)
+    major, minor = (int(part) for part in said["sdk_version"].split(".")[:2])
+    assert (int(allowed[0]), int(allowed[1])) <= (major, minor) < (int(allowed[2]), 0)
+    assert len(said["short_description"]) <= 60 and said["colorFrom"] and said["emoji"]

@@ -33,6 +33,7 @@ from synthvlm_ui.service.export_desk import ExportDesk
 from synthvlm_ui.service.finding_desk import FindingDesk
 from synthvlm_ui.service.generation_desk import GenerationDesk
 from synthvlm_ui.service.head_desk import HeadDesk
+from synthvlm_ui.service.hosting import notice
 from synthvlm_ui.service.hub_desk import HubDesk
 from synthvlm_ui.service.insight_desk import InsightDesk
 from synthvlm_ui.service.items import Items
@@ -93,6 +94,11 @@ class Studio:
         self.heads = HeadDesk(workspace)
         self.comparison = ComparisonDesk(workspace, self.jobs)
         self.preference = PreferenceDesk(workspace, self.comparison, self.jobs, actor)
+
+    @property
+    def notice(self) -> str:
+        """What a user has to know of the place that hosts this, "" when there is nothing to say."""
+        return notice(self.workspace.root)
 
     @classmethod
     def open(cls, workspace: Path | str, *, actor: str = "local", read_only: bool = False) -> Studio:

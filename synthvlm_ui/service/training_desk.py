@@ -18,6 +18,7 @@ from synthvlm_ui.errors import BadSetting, DiskFull, SynthVLMError
 from synthvlm_ui.jobs import free_bytes_at
 from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.devices import cards, devices, resolve_device
+from synthvlm_ui.service.hosting import check_training
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.preflight import Check, device_check, disk_check, look, memory_check, room_of, sampled_pictures
 from synthvlm_ui.service.train_job import VGG
@@ -100,6 +101,7 @@ class TrainingDesk:
         """
         self._workspace.paths.check_writable()
         settings = _absolute(settings)
+        check_training(self.command(settings))
         plan = self.check(settings)
         config = {**asdict(settings), "command": self.command(settings), "pairs": plan["pairs"],
                   "steps": plan["steps"], "configuration_name": plan["configuration"],

@@ -38,7 +38,7 @@ def settings_from(arguments: Sequence[str] | None = None) -> AppSettings:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="app.py", description="SynthVLM UI in the browser.")
-    parser.add_argument("--workspace", type=Path, default=default_workspace(),
+    parser.add_argument("--workspace", type=Path, default=_default_workspace(),
                         help="directory of the data [%(default)s]")
     parser.add_argument("--host", default=environment("HOST", _default_host()),
                         help="address to listen on [%(default)s]")
@@ -67,6 +67,15 @@ def _root_path(given: str) -> str:
     if path and not re.fullmatch(r"(/[A-Za-z0-9._~@-]+)+", path):
         raise BadSetting(f"{given!r} is not the path of a page", where="--root-path", fix="Give it as /synthvlm.")
     return path
+
+
+def _default_workspace() -> Path:
+    """As given, or the storage bucket of a Space; the service is loaded only where that can be."""
+    if os.environ.get("SPACE_ID") and not environment("WORKSPACE", ""):
+        from synthvlm_ui.service.hosting import kept_place
+
+        return kept_place() or default_workspace()
+    return default_workspace()
 
 
 def _default_host() -> str:

@@ -35,7 +35,8 @@ def job_routes(api: Api) -> list[Route]:
         api.refresh()
         summary = studio.summary()
         summary["problems"] = [str(problem) for problem in summary["problems"]]
-        return {"summary": summary, "jobs": studio.jobs.list()["jobs"], "read_only": api.read_only, "login": login()}
+        return {"summary": summary, "jobs": studio.jobs.list()["jobs"], "read_only": api.read_only, "login": login(),
+                "notice": studio.notice}
 
     def captions(values: Mapping[str, str]) -> Any:
         return studio.captions.page(text(values, "dataset"), number(values, "offset", 0, 0, 10**9),

@@ -134,7 +134,10 @@ class JobCard {
 
 // A line in the header: how much there is, and that the server is read-only or gone.
 class WorkspaceLine extends SynthElement {
-  build() { this.append(this.line = el("span", { class: "s-subdued" }), this.alert = el("span", { class: "s-alert", role: "status" })); }
+  build() {
+    this.append(this.line = el("span", { class: "s-subdued" }), this.alert = el("span", { class: "s-alert", role: "status" }),
+      this.notice = el("p", { class: "s-hint s-notice", role: "note" }));
+  }
 
   enter(signal) { workspace.watch(() => this.show(), signal); }
 
@@ -142,6 +145,7 @@ class WorkspaceLine extends SynthElement {
     const sets = workspace.datasets;
     const sum = (key) => sets.reduce((total, set) => total + set[key], 0);
     this.line.textContent = sets.length ? `${plural(sum("captions"), "caption")} · ${plural(sum("candidates"), "candidate")}` : "";
+    this.notice.textContent = workspace.state?.notice ?? "";
     const problems = workspace.state?.summary.problems ?? [];
     this.alert.textContent = workspace.error ? workspace.error.message : workspace.readOnly ? "read-only"
       : problems.length ? plural(problems.length, "problem") : "";
