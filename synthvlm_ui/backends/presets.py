@@ -33,27 +33,27 @@ PRESETS: dict[str, GeneratorFacts] = {
     for facts in (
         # SynthVLM: 60 steps at 1024 px; its released configuration adds the refiner from 0.8 on and guidance 20.
         _preset("sdxl", SDXL, "as in SynthVLM; 7 GB, wants a card", 60, 5.0, 1024, _RAIL, parameters=_SDXL_SIZE),
-        _preset("sdxl-refiner", SDXL, "SDXL with its refiner, as SynthVLM's released configuration; 12 GB", 60, 20.0,
-                1024, _RAIL, parameters=_SDXL_SIZE | {"refiner": 2.3},
-                parts=PipelineParts(refiner="stabilityai/stable-diffusion-xl-refiner-1.0", denoising_end=0.8)),
-        _preset("sdxl-turbo", "stabilityai/sdxl-turbo", "one step; 7 GB, wants a card", 1, 0.0, 512, _NON_COMMERCIAL,
-                parameters=_SDXL_SIZE),
         _preset("sdxl-lightning", SDXL, "four steps; 12 GB, wants a card", 4, 0.0, 1024, _RAIL, parameters=_SDXL_SIZE,
                 parts=PipelineParts(unet="ByteDance/SDXL-Lightning:sdxl_lightning_4step_unet.safetensors",
                                     scheduler="euler-trailing")),
-        _preset("sdxl-lcm", SDXL, "four steps by a LoRA; 7.5 GB, wants a card", 4, 1.0, 1024, _RAIL,
-                parameters=_SDXL_SIZE, parts=PipelineParts(
-                    lora="latent-consistency/lcm-lora-sdxl:pytorch_lora_weights.safetensors", scheduler="lcm")),
         _preset("sd-turbo", "stabilityai/sd-turbo", "one step; 2.6 GB, some seconds per image on a processor", 1, 0.0,
                 512, _NON_COMMERCIAL, parameters=_SD21_SIZE),
         # SynthVLM's second configuration, and BetterSynth's: 60 steps, guidance 10.
         _preset("sd3", "stabilityai/stable-diffusion-3-medium-diffusers", "as in SynthVLM's repository; gated, 16 GB",
                 60, 10.0, 1024, _STABILITY, parameters=_SD3_SIZE),
-        _preset("sd3.5-large", "stabilityai/stable-diffusion-3.5-large", "gated, 28 GB", 28, 3.5, 1024, _STABILITY,
-                parameters=_SD35_SIZE),
         # FLARE: 50 steps.
         _preset("flux-dev", "black-forest-labs/FLUX.1-dev", "as in FLARE; gated, 34 GB", 50, 3.5, 1024,
                 "FLUX.1 non-commercial", parameters=_FLUX_SIZE),
+        _preset("sdxl-refiner", SDXL, "SDXL with its refiner, as SynthVLM's released configuration; 12 GB", 60, 20.0,
+                1024, _RAIL, parameters=_SDXL_SIZE | {"refiner": 2.3},
+                parts=PipelineParts(refiner="stabilityai/stable-diffusion-xl-refiner-1.0", denoising_end=0.8)),
+        _preset("sdxl-turbo", "stabilityai/sdxl-turbo", "one step; 7 GB, wants a card", 1, 0.0, 512, _NON_COMMERCIAL,
+                parameters=_SDXL_SIZE),
+        _preset("sdxl-lcm", SDXL, "four steps by a LoRA; 7.5 GB, wants a card", 4, 1.0, 1024, _RAIL,
+                parameters=_SDXL_SIZE, parts=PipelineParts(
+                    lora="latent-consistency/lcm-lora-sdxl:pytorch_lora_weights.safetensors", scheduler="lcm")),
+        _preset("sd3.5-large", "stabilityai/stable-diffusion-3.5-large", "gated, 28 GB", 28, 3.5, 1024, _STABILITY,
+                parameters=_SD35_SIZE),
         _preset("flux-schnell", "black-forest-labs/FLUX.1-schnell", "four steps; 34 GB", 4, 0.0, 1024, "Apache-2.0",
                 parameters=_FLUX_SIZE),
         _preset("amused-256", "amused/amused-256", "tokens, as Synth2's generator; 3 GB", 12, 10.0, 256, _RAIL,

@@ -15,6 +15,7 @@ from synthvlm_ui.backends.generator_facts import GeneratorFacts, Status, has_vq_
 from synthvlm_ui.backends.http_patience import Budget
 from synthvlm_ui.backends.model_files import (
     PIPELINE_INDEX,
+    cached_file,
     cached_snapshot,
     looks_like_hub_id,
     probe_hub,
@@ -244,6 +245,8 @@ def _locate_generator(name: str) -> tuple[Path | None, GeneratorFacts]:
 
 def _locate_hub_pipeline(facts: GeneratorFacts) -> tuple[Path | None, GeneratorFacts]:
     _require_package("diffusers", "diffusers")
+    for hub_id, file in _missing_parts(facts):
+        probe_hub(hub_id, file)
     snapshot = cached_snapshot(facts.model, PIPELINE_INDEX)
     if snapshot is not None and not problem_of_pipeline(snapshot):
         return snapshot, facts
@@ -300,7 +303,15 @@ def _with_status(facts: GeneratorFacts) -> GeneratorFacts:
     if importlib.util.find_spec("diffusers") is None:
         return replace(facts, status="missing extra", note="pip install diffusers transformers")
     snapshot = cached_snapshot(facts.model, PIPELINE_INDEX)
-    return replace(facts, status="ready") if snapshot is not None and not problem_of_pipeline(snapshot) else facts
+    whole = snapshot is not None and not problem_of_pipeline(snapshot) and not _missing_parts(facts)
+    return replace(facts, status="ready") if whole else facts
+
+
+def _missing_parts(facts: GeneratorFacts) -> list[tuple[str, str]]:
+    """(Hub id, file) of what a preset puts in and this machine does not have."""
+    named = [tuple(reference.split(":", 1)) for reference in (facts.parts.unet, facts.parts.lora) if reference]
+    named += [(facts.parts.refiner, PIPELINE_INDEX)] if facts.parts.refiner else []
+    return [(hub_id, file) for hub_id, file in named if cached_file(hub_id, file) is None]
 
 
 def _embedder_status(entry: EmbedderEntry) -> Status:

@@ -23,7 +23,7 @@ from synthvlm_ui.backends import (
 from synthvlm_ui.captions import check_template
 from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS, MAX_CAPTION_CHARACTERS, MIN_FREE_BYTES
 from synthvlm_ui.errors import BadSetting, CaptionTooLong, EmptyInput, UnknownName
-from synthvlm_ui.records import GenerationSettings
+from synthvlm_ui.records import EngineSettings, GenerationSettings
 from synthvlm_ui.scoring import parse_scorers
 from synthvlm_ui.service.caption_desk import SAMPLE_DATASET, CaptionDesk, command_line, prompt_caption
 from synthvlm_ui.service.caption_standing import standing_of
@@ -133,7 +133,9 @@ class GenerationDesk:
         words = ["generate"]
         words += ["--prompt", prompt] if prompt is not None else ["--dataset", dataset or "NAME"]
         defaults = asdict(GenerationSettings(generator=""))
-        for name, value in asdict(settings).items():
+        chosen = asdict(settings)
+        engine = EngineSettings.__dataclass_fields__
+        for name, value in sorted(chosen.items(), key=lambda one: one[0] in engine):  # what is drawn, then how
             if value is not None and value != defaults[name]:
                 words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
         limited = limit and (prompt is None or (limit != VARIATIONS and prompt_of(self._workspace, prompt).varies))

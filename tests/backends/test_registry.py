@@ -80,6 +80,19 @@ def test_presets_are_the_papers() -> None:
         "stabilityai/sd-turbo", 1, 0, 512)
 
 
+def test_what_a_preset_puts_in_must_be_there_too(
+    models: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthvlm_ui.backends import registry
+
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(registry, "probe_hub", lambda *named: asked.append(named))
+    for name in ("sdxl-lightning", "sdxl-lcm", "sdxl-refiner"):
+        registry.require_generator(name)
+    assert [named[1] for named in asked if "base-1.0" not in named[0]] == [
+        "sdxl_lightning_4step_unet.safetensors", "pytorch_lora_weights.safetensors", "model_index.json"]
+
+
 @pytest.mark.parametrize("require", [require_generator, create_generator])
 def test_an_unknown_generator_names_the_known(require: object) -> None:
     with pytest.raises(UnknownName, match="sdxxl") as caught:

@@ -37,6 +37,23 @@ def test_generate_select_export_with_a_local_pipeline(line: CommandLine, tmp_pat
     assert (again["generated"], again["skipped"]) == (0, 6)
 
 
+def test_drafts_and_the_engine_are_reported(line: CommandLine) -> None:
+    """No cosine exceeds 1: every caption is refused, but for those that are drawn to check."""
+    pipeline = save_tiny_sd(line.workspace.parent / "drafted")
+    settings = ("generate", "--dataset", "toys", "--generator", pipeline, "--num-inference-steps", 3, "--width", 32,
+                "--height", 32, "--vae", "tiled", "--scorers", "clip")
+    ran = line.run(*settings, "--draft-clip-min", 1, "--draft-num-inference-steps", 1, "--draft-audit", 0)
+    assert (ran.answer["generated"], ran.answer["failed"], ran.answer["gated"]) == (0, 0, 3)
+    cascade = ran.answer["cascade"]
+    assert (cascade["drafted"], cascade["gated"], cascade["draft_num_inference_steps"]) == (3, 3, 1)
+    assert ran.answer["engine"] == "float32, native attention, all parts on the device, VAE tiled"
+    assert line.answer(*settings)["generated"] == 3, "what was refused can still be drawn"
+
+    refused = line.run(*settings[:-1], "ssim", "--draft-clip-min", 0.2)
+    assert refused.code == 2 and "Add clip" in refused.answer["error"]["fix"]
+    assert line.run(*settings, "--attention", "quantum").code == 2
+
+
 def test_a_size_the_pipeline_cannot_draw_is_refused_before_anything_is_queued(line: CommandLine) -> None:
     pipeline = save_tiny_sd(line.workspace.parent / "refusing")
     before = line.files()
