@@ -195,6 +195,15 @@ def text(values: Mapping[str, Any], name: str) -> str:
     return given.strip()
 
 
+def page_writer(name: str, where: str = "writer") -> str:
+    """A writer that a page may name. Raises: BadSetting for an address: a page must not make this server ask any that
+    somebody types into it."""
+    if name.startswith("openai:"):
+        raise BadSetting("a server is named on the command line or in the environment, not in the page", where=where,
+                         fix="Set SYNTHVLM_WRITER_URL and SYNTHVLM_WRITER_MODEL, start the app again, choose openai.")
+    return name
+
+
 def candidate_id(values: Mapping[str, str], name: str = "id") -> str:
     """The id in a path: 16 hex digits and nothing else, so that no path can be smuggled in. Raises: UnknownName."""
     given = values[name]

@@ -58,10 +58,12 @@ def _form(gradio: Any, api: Api) -> dict[str, Any]:
             parts["lines"] = gradio.Textbox("", label="One caption per line", lines=8, max_lines=16,
                                             placeholder=PASTE_HINT)
             parts["paste"] = gradio.Button("Import lines", variant="primary", interactive=not api.read_only)
-        with gradio.Tab("Hub"):
-            gradio.HTML("<synth-hub></synth-hub>", apply_default_css=False, js_on_load=None)
         with gradio.Tab("Write"):
             gradio.HTML("<synth-write></synth-write>", apply_default_css=False, js_on_load=None)
+        with gradio.Tab("Hub"):
+            gradio.HTML("<synth-hub></synth-hub>", apply_default_css=False, js_on_load=None)
+        with gradio.Tab("Fill gaps"):
+            gradio.HTML("<synth-gaps></synth-gaps>", apply_default_css=False, js_on_load=None)
         with gradio.Tab("Sample"):
             gradio.Markdown("About a hundred captions that ship with the app, written for its small model.")
             parts["sample"] = gradio.Button("Load the sample captions", interactive=not api.read_only)

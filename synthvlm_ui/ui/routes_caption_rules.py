@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.records import Verdict
-from synthvlm_ui.ui.api import Api, Json, number, text
+from synthvlm_ui.ui.api import Api, Json, number, page_writer, text
 
 MAX_IDS = 10_000
 PARTS = ("steps", "histograms", "rules", "presets")
@@ -24,6 +24,7 @@ def caption_rule_routes(api: Api) -> list[Route]:
 
     def start(body: Json) -> Json:
         dataset, settings = text(body, "dataset"), desk.settings_from(_object(body, "settings"))
+        page_writer(str(settings.options("llm_gate")["writer"] or ""), "llm_gate.writer")
         if desk.needs_job(dataset, settings):
             return {"job_id": desk.start(dataset, settings)}
         return {"report": desk.curate(dataset, settings)}

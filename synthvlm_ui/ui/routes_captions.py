@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.service import WritingSettings
-from synthvlm_ui.ui.api import Api, Json, number, text
+from synthvlm_ui.ui.api import Api, Json, number, page_writer, text
 
 MAX_CLASSES_CHARACTERS = 400_000
 
@@ -36,11 +36,7 @@ def caption_routes(api: Api) -> list[Route]:
 
 def _settings(api: Api, body: Mapping[str, Any]) -> tuple[WritingSettings, str]:
     """What the form asks for, and the classes typed into it. Raises: BadSetting."""
-    writer = text(body, "writer")
-    if writer.startswith("openai:") and writer != "openai":
-        # A page must not make this server ask any address that somebody types into it.
-        raise BadSetting("a server is named on the command line or in the environment, not in the page", where="writer",
-                         fix="Set SYNTHVLM_WRITER_URL and SYNTHVLM_WRITER_MODEL, start the app again, choose openai.")
+    writer = page_writer(text(body, "writer"))
     typed = str(body.get("classes") or "")
     if len(typed) > MAX_CLASSES_CHARACTERS:
         raise BadSetting("the list of classes is too long for a form", fix="Give it as a file on the command line.")

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting
-from synthvlm_ui.ui.api import PREFIX, Api, Json, number, text
+from synthvlm_ui.ui.api import PREFIX, Api, Json, number, page_writer, text
 from synthvlm_ui.ui.routes_jobs import job_id
 
 MAX_POINTS = 200_000
@@ -52,7 +52,7 @@ def diversity_routes(api: Api) -> list[Route]:
             text(body, "run"), text(body, "set"), number(body, "count", 100, 1, 100_000)), changes=False),
         api.post("/diversity/fill", lambda body: {"job_id": maps.fill(
             text(body, "run"), text(body, "set"), number(body, "count", 100, 1, 100_000),
-            str(body.get("writer") or "miniature"))}, changes=True),
+            page_writer(str(body.get("writer") or "miniature")))}, changes=True),
     ]
 
 

@@ -54,6 +54,8 @@ def example(page: Any, words: str) -> Any:
 
 def test_rules_examples_and_bringing_back(page: Any, app: ServedApp) -> None:
     until(page, lambda: kept(page) == 2)
+    drawn = "getComputedStyle(document.querySelector('.s-rule-switch input:checked')).appearance"
+    assert page.evaluate(drawn) == "auto", "the browser draws the tick; the theme's is white on nothing"
     assert "Not curated yet" in page.locator(PANEL).inner_text()
     assert [mark.inner_text() for mark in example(page, "Vanity").locator("mark").all()] == ["clockwise to "] * 2
     assert page.locator("img[src=x]").count() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ PAIRS = {"README.md": b"", "train.parquet": table(range(6)), "test.parquet": tab
 @pytest.fixture(scope="module")
 def app(serve: Any) -> Iterator[ServedApp]:
     with serving(HubServer({"them/pairs": PAIRS, "them/gated": PAIRS}, frozenset({"them/gated"}))) as hub:
-        yield serve(hub_url=hub.url)
+        yield serve(lambda studio: studio.captions.load_sample(), hub_url=hub.url)
 
 
 def open_write(page: Any) -> Any:
@@ -51,6 +52,26 @@ def test_captions_are_written_by_class(app: ServedApp, visit: Any) -> None:
     assert all(parse(text) for text in texts)
     page.locator(".s-caption", has_text=texts[0]).first.wait_for()
     snap(page, "captions-written")
+
+
+def test_gaps_are_filled_and_entropy_told_before_and_after(app: ServedApp, visit: Any) -> None:
+    page = visit(app).open("Captions")
+    page.locator("#caption-source").get_by_role("tab", name="Fill gaps", exact=True).click()
+    form = page.locator("synth-gaps")
+    form.get_by_label("Dataset to fill").select_option("sample")
+    form.get_by_label("More captions").fill("6")
+    form.get_by_label("Clusters K").fill("4")
+    form.get_by_text("diversity --datasets sample --k 4 --fill-gaps 6").wait_for()
+    form.get_by_role("button", name="Fill the gaps").click()
+    said = form.get_by_text("written into “sample”")
+    said.wait_for(timeout=WORK_LIMIT_MS)
+    before, after = (float(word) for word in re.findall(r"\d\.\d\d", said.inner_text()))
+    assert before < after <= 2
+    assert form.locator(".s-gap-bar").count() == 4
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert no_sideways_scrolling(page)
+    form.scroll_into_view_if_needed()
+    snap(page, "captions-gaps")
 
 
 def test_another_writer_shows_its_prompt_and_a_server_is_not_named_in_the_page(app: ServedApp, visit: Any) -> None:

@@ -98,8 +98,10 @@ def test_no_path_leads_to_a_file_of_this_machine_or_to_another_server(served: An
 def test_what_the_page_may_name_as_a_writer_leads_to_no_address(served: Any) -> None:
     """A server-side request to a private address would start with the name of a caption writer."""
     for writer in ("openai:m@http://169.254.169.254/latest", "openai:m@http://127.0.0.1:1/v1", "openai:m@file:///etc"):
-        for route in ("write", "write/preview"):
+        gate = {"preset": "plain", "rules": {"llm_gate": {"min": 1, "writer": writer}}, "given": []}
+        for route in ("write", "write/preview", "diversity/fill", "captions/rules/curate"):
             answer = httpx.post(served.address + "gradio_api/synthvlm/" + route, timeout=30,
-                                json={"dataset": "small", "count": 1, "writer": writer})
+                                json={"dataset": "small", "count": 1, "writer": writer, "run": "r", "set": "s",
+                                      "settings": gate})
             assert answer.status_code == 400, answer.text
             assert "command line" in answer.json()["error"]["text"]

@@ -20,6 +20,8 @@ class ImportReport extends SynthElement {
     const good = el("p", { class: "s-result" }, el("span", { class: "s-mark s-keep", text: "✓" }),
       el("span", { text: `${plural(result.imported, "caption")} ${result.did ?? "imported into"} “${result.dataset}”` }));
     this.replaceChildren(good);
+    // What was just brought is what the reader wants to see and to curate.
+    for (const shown of document.querySelectorAll("synth-datasets, synth-caption-rules")) shown.wanted = result.dataset;
     if (result.rejected) this.append(this.rejects(result));
     workspace.refresh();
   }
@@ -47,6 +49,7 @@ export function rejectedTable(rows) {
 class Datasets extends SynthElement {
   offset = 0;
   chosen = null;
+  wanted = null;
 
   build() {
     this.choice = el("select", { "aria-label": "Dataset", onchange: () => this.choose(this.choice.value) });
@@ -71,6 +74,10 @@ class Datasets extends SynthElement {
 
   show() {
     const names = workspace.datasets.map((set) => [set.name, set.name]);
+    if (names.some(([name]) => name === this.wanted)) {
+      if (this.wanted !== this.chosen) this.offset = 0;
+      [this.chosen, this.wanted] = [this.wanted, null];
+    }
     if (!names.some(([name]) => name === this.chosen)) this.chosen = names.at(-1)?.[0] ?? null;
     options(this.choice, names, this.chosen);
     const none = names.length === 0;

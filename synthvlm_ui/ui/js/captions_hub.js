@@ -1,13 +1,11 @@
 // The form that brings captions from a data set of the Hugging Face Hub: look at its first rows, then import them.
 
-import { Latest, attempt, get, post } from "./api.js";
+import { Latest, attempt, post } from "./api.js";
 import { el, field, refusal } from "./dom.js";
 import { SynthElement } from "./element.js";
-import { progressBar } from "./live.js";
+import { Standing } from "./standing.js";
 import { announce } from "./toast.js";
-import { isActive, workspace } from "./workspace.js";
-
-const EVERY_MS = 600;
+import { workspace } from "./workspace.js";
 
 class Hub extends SynthElement {
   build() {
@@ -18,9 +16,7 @@ class Hub extends SynthElement {
     this.images = el("input", { type: "checkbox" });
     this.look = el("button", { type: "button", class: "s-button", text: "Look at the first rows", onclick: () => this.run("preview") });
     this.start = el("button", { type: "submit", class: "s-button s-primary", text: "Import from the Hub" });
-    this.bar = progressBar();
-    this.standing = el("p", { class: "s-hint", role: "status" });
-    this.running = el("div", { hidden: true }, this.bar, this.standing);
+    this.standing = new Standing();
     this.said = el("div", { "aria-live": "polite" });
     this.preview = el("synth-import-preview");
     this.report = el("synth-import-report");
@@ -31,7 +27,7 @@ class Hub extends SynthElement {
       field("Data set (Hub id or address)", source, el("p", { text: "This server fetches it; a gated or private one needs HF_TOKEN." })),
       el("div", { class: "s-trio" }, field("Configuration", config), field("Split", split), field("Captions at most", limit)),
       field("Column of the captions", caption), el("label", { class: "s-option" }, this.images, "Store its images as real ones too"),
-      this.said, el("div", { class: "s-row" }, this.look, this.start), this.running, this.preview, this.report, this.command));
+      this.said, el("div", { class: "s-row" }, this.look, this.start), this.standing.root, this.preview, this.report, this.command));
   }
 
   enter(signal) {
@@ -41,8 +37,6 @@ class Hub extends SynthElement {
     workspace.watch(() => this.allow(), signal);
     this.changed();
   }
-
-  leave() { clearTimeout(this.timer); }
 
   get body() {
     const body = { dataset: this.dataset_name?.value.trim() || "captions", images: this.images.checked };
@@ -91,21 +85,9 @@ class Hub extends SynthElement {
     this.busy = true;
     this.allow();
     const started = await attempt(start);
-    let now = null;
-    this.running.hidden = !started;
-    workspace.refresh();
-    while (started && (now === null || isActive(now.state))) {
-      await new Promise((done) => { this.timer = setTimeout(done, EVERY_MS); });
-      now = await get(`jobs/${started.job_id}`).catch(() => now);
-      if (now === null) continue;
-      this.bar.show(now.progress, title);
-      this.standing.textContent = now.state === "queued" ? "Waiting" : now.message || `${title}: ${now.done} of ${now.total}`;
-    }
+    const now = started && await this.standing.follow(started.job_id, title);
     this.busy = false;
-    this.running.hidden = true;
-    this.standing.textContent = "";
     this.allow();
-    workspace.refresh();
     if (now && now.state !== "done") this.said.replaceChildren(refusal(now.error || now.message || `The job is ${now.state}.`));
     return now?.state === "done" && Object.keys(now.result ?? {}).length ? now.result : null;
   }

@@ -15,6 +15,7 @@ const ABOUT = { synthvlm: "the paper's table", plain: "without the floor of spec
 
 class CaptionRules extends SynthElement {
   dataset = null;
+  wanted = null;
   settings = null;
   offset = 0;
   rows = new Map();
@@ -80,6 +81,10 @@ class CaptionRules extends SynthElement {
   refresh() {
     const sets = workspace.datasets.filter((set) => set.captions > 0);
     this.card.hidden = sets.length === 0;
+    if (sets.some((set) => set.name === this.wanted)) {
+      if (this.wanted !== this.dataset && this.job === undefined) [this.dataset, this.settings, this.known] = [this.wanted, null, null];
+      this.wanted = null;
+    }
     if (!sets.some((set) => set.name === this.dataset)) this.dataset = sets.at(-1)?.name ?? null;
     options(this.choice, sets.map((set) => [set.name, `${set.name} (${plural(set.captions, "caption")})`]), this.dataset);
     this.start.disabled = workspace.readOnly || this.job !== undefined;

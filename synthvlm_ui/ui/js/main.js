@@ -9,6 +9,7 @@ import "./captions_rules.js";
 import "./captions_preview.js";
 import "./captions_write.js";
 import "./captions_hub.js";
+import "./captions_gaps.js";
 import "./generate.js";
 import "./curate/tab.js";
 import "./compare/tab.js";
