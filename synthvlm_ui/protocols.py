@@ -102,6 +102,22 @@ class TextEmbedder(Protocol):
     def embed_texts(self, texts: Sequence[str]) -> FloatMatrix: ...
 
 
+class RoundTripEngine(Protocol):
+    """Resizes 8-bit pictures, antialiased, and on a card compares them there too.
+
+    ``resampling`` is recorded with the numbers; ``interpolations`` are those it knows. Shapes: (height, width, 3)
+    uint8 in, the same with ``size`` = (width, height) out. ``ssim`` gives the mean structural similarity of the picture
+    and its round trip through ``size``, or None where the caller has to compare the pixels itself.
+    """
+
+    resampling: str
+    interpolations: frozenset[str]
+
+    def resize(self, image: UInt8Image, size: tuple[int, int], interpolation: str) -> UInt8Image: ...
+
+    def ssim(self, image: UInt8Image, size: tuple[int, int], interpolation: str) -> float | None: ...
+
+
 @dataclass(frozen=True)
 class ScoredBatch:
     """What one call of a scorer gives: see Scorer."""

@@ -10,6 +10,7 @@ from synthvlm_ui.backends.model_files import is_here, require_weights, resolve_w
 from synthvlm_ui.backends.registry import (
     create_embedder,
     create_generator,
+    create_round_trip_engine,
     create_scorer,
     create_writer,
     list_backends,
@@ -25,7 +26,7 @@ from synthvlm_ui.backends.writer_names import require_sight
 
 __all__ = [
     "TEXT_EMBEDDERS", "Budget", "BudgetSpent", "GeneratorFacts", "check_engine", "create_embedder",
-    "create_generator", "create_scorer", "create_text_embedder", "create_writer", "is_here", "list_backends",
+    "create_generator", "create_round_trip_engine", "create_scorer", "create_text_embedder", "create_writer", "is_here", "list_backends",
     "list_generators", "open_image_tower", "require_embedder", "require_generator", "require_scorer", "require_sight",
     "require_text_embedder", "require_weights", "require_writer", "resolve_weights",
 ]

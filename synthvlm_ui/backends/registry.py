@@ -27,11 +27,12 @@ from synthvlm_ui.backends.presets import PRESETS
 from synthvlm_ui.backends.writer_names import DEFAULT_INSTRUCT_MODEL, full_writer_name, require_local_writer
 from synthvlm_ui.config import MINIATURE, environment
 from synthvlm_ui.errors import BadSetting, ModelUnavailable, SynthVLMError, UnknownName
-from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator, Scorer
+from synthvlm_ui.protocols import CaptionWriter, Embedder, ImageGenerator, RoundTripEngine, Scorer
 from synthvlm_ui.records import EngineSettings
 
 VQ_TOKENS = "synthvlm_ui.backends.vq_token_generator:VqTokenGenerator"
 DIFFUSERS = "synthvlm_ui.backends.pipeline_opening:open_pipeline"
+ROUND_TRIP = "synthvlm_ui.backends.torch_round_trip:TorchRoundTrip"
 OPEN_CLIP = "synthvlm_ui.backends.open_clip_embedder:OpenClipEmbedder"
 CLIP_CONFIG = "open_clip_config.json"
 
@@ -108,6 +109,13 @@ def create_scorer(name: str, device: str = "auto") -> Scorer:
     kind, _, model = name.partition(":")
     source = model if looks_like_hub_id(model) else str(Path(model).expanduser())
     return cast(Scorer, _open(SCORERS[kind])(source, device=choose_device(device)))
+
+
+def create_round_trip_engine(device: str = "auto") -> RoundTripEngine:
+    """What resizes pictures for SSIM, and on a card compares them there. Raises: BadSetting."""
+    from synthvlm_ui.backends.device import choose_device
+
+    return cast(RoundTripEngine, _open(ROUND_TRIP)(choose_device(device)))
 
 
 def require_generator(name: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from synthvlm_ui.errors import BadSetting, UnknownName
-from synthvlm_ui.protocols import Embedder, Scorer
+from synthvlm_ui.protocols import Embedder, RoundTripEngine, Scorer
 from synthvlm_ui.scoring.clip_score import ClipScorer
 from synthvlm_ui.scoring.guards import GuardScorer
-from synthvlm_ui.scoring.ssim import ROUTES, SsimScorer
+from synthvlm_ui.scoring.ssim import PILLOW, ROUTES, SsimScorer
 from synthvlm_ui.scoring.ssim_tiled import TiledSsimScorer
 
 SCORERS = ("clip", "ssim", "ssim-tiled", "guards")
@@ -50,10 +50,12 @@ def parse_scorers(names: Sequence[str] | str) -> tuple[str, ...]:
 
 
 def build_scorers(names: Sequence[str] | str, embedder_factory: Callable[[], Embedder],
-                  open_factory: Callable[[str], Scorer] | None = None) -> list[Scorer]:
+                  open_factory: Callable[[str], Scorer] | None = None,
+                  engine: RoundTripEngine = PILLOW) -> list[Scorer]:
     """One scorer per name (see parse_scorers), heads left out, which read embeddings and no images.
 
-    ``embedder_factory`` is called once, and only for "clip"; ``open_factory`` for names such as vqascore:MODEL.
+    ``embedder_factory`` is called once, and only for "clip"; ``open_factory`` for names such as vqascore:MODEL;
+    ``engine`` resizes what SSIM compares.
     """
     built: list[Scorer] = []
     for name in parse_scorers(names):
@@ -67,9 +69,9 @@ def build_scorers(names: Sequence[str] | str, embedder_factory: Callable[[], Emb
         elif kind == "clip":
             built.append(ClipScorer(embedder_factory()))
         elif kind == "ssim-tiled":
-            built.append(TiledSsimScorer())
+            built.append(TiledSsimScorer(engine=engine))
         elif kind == "ssim":
-            built.append(SsimScorer(option or "paper"))
+            built.append(SsimScorer(option or "paper", engine=engine))
         else:
             built.append(GuardScorer())
     return built

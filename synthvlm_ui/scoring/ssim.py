@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthvlm_ui.errors import BadSetting, UnknownName
-from synthvlm_ui.protocols import ScoredBatch, UInt8Image
+from synthvlm_ui.protocols import RoundTripEngine, ScoredBatch, UInt8Image
 from synthvlm_ui.records import ScorerInfo
 from synthvlm_ui.scoring.images import is_rgb, usable_processors
 from synthvlm_ui.scoring.ssim_kernels import KERNELS, WINDOW_PX, best_kernel
@@ -77,17 +77,35 @@ def route_of(name: str) -> SsimRoute:
     return ROUTES[name]
 
 
-def round_trip(image: UInt8Image, route: SsimRoute) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+class PillowEngine:
+    """protocols.RoundTripEngine with Pillow: every interpolation, on processors."""
+
+    resampling = "Pillow, uint8"
+    interpolations = frozenset(_RESAMPLING)
+
+    def resize(self, image: UInt8Image, size: tuple[int, int], interpolation: str) -> UInt8Image:
+        return np.asarray(Image.fromarray(image).resize(size, _RESAMPLING[interpolation]))
+
+    def ssim(self, image: UInt8Image, size: tuple[int, int], interpolation: str) -> float | None:
+        return None
+
+
+PILLOW = PillowEngine()
+
+
+def round_trip(image: UInt8Image, route: SsimRoute,
+               engine: RoundTripEngine = PILLOW) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The image before and after its journey. Shapes: (height, width, 3) in, two (height, width, 1 or 3) out, uint8."""
-    resampling = _RESAMPLING[route.interpolation]
-    before = Image.fromarray(image)
+    before = image
     if route.first_px is not None:
-        before = before.resize(_scaled(before.size, route.first_px, max(before.size)), resampling)
-    small = before.resize(_scaled(before.size, route.side_px, route.full_px), resampling)
-    after = small.resize(before.size, resampling)
+        size = (image.shape[1], image.shape[0])
+        before = engine.resize(image, _scaled(size, route.first_px, max(size)), route.interpolation)
+    size = (before.shape[1], before.shape[0])
+    small = engine.resize(before, _scaled(size, route.side_px, route.full_px), route.interpolation)
+    after = engine.resize(small, size, route.interpolation)
     if route.grey:
-        before, after = before.convert("L"), after.convert("L")
-    return np.atleast_3d(np.asarray(before)), np.atleast_3d(np.asarray(after))
+        before, after = (np.asarray(Image.fromarray(each).convert("L")) for each in (before, after))
+    return np.atleast_3d(before), np.atleast_3d(after)
 
 
 def _scaled(size: tuple[int, int], numerator: int, denominator: int) -> tuple[int, int]:
@@ -105,25 +123,35 @@ def ssim_status(image: object, route: SsimRoute) -> int:
     return TOO_SMALL if min(width, height) < WINDOW_PX else OK
 
 
-def round_trip_ssim(image: UInt8Image, route: SsimRoute, kernel: str | None = None) -> float:
+def round_trip_ssim(image: UInt8Image, route: SsimRoute, kernel: str | None = None,
+                    engine: RoundTripEngine = PILLOW) -> float:
     """SSIM of the round trip in [-1, 1], or NaN when ``ssim_status`` is not OK. Shape: (height, width, 3) uint8."""
     if ssim_status(image, route) != OK:
         return float("nan")
-    return KERNELS[kernel or best_kernel()](*round_trip(image, route))
+    if kernel is None and route.first_px is None and not route.grey:
+        size = (image.shape[1], image.shape[0])
+        found = engine.ssim(image, _scaled(size, route.side_px, route.full_px), route.interpolation)
+        if found is not None:
+            return found
+    before, after = round_trip(image, route, engine)
+    return KERNELS[kernel or best_kernel(before.size)](before, after)
 
 
 class SsimScorer:
     """Writes ``ssim`` (float32) and ``ssim_status`` (uint8, see SSIM_STATUS). Captions are not looked at.
 
     ``kernel`` only chooses the way of computing, not the number (equal within 1e-5), so it is no setting.
+    ``engine`` resizes, and is a setting, since two of them differ by some grey levels (1e-4 of SSIM).
     Images are spread over ``threads`` (default: the processors this process may use); resizing frees the GIL.
     """
 
-    def __init__(self, route: SsimRoute | str = "paper", kernel: str | None = None, threads: int | None = None) -> None:
+    def __init__(self, route: SsimRoute | str = "paper", kernel: str | None = None, threads: int | None = None,
+                 engine: RoundTripEngine | None = None) -> None:
         self.route = route_of(route) if isinstance(route, str) else route
-        self.kernel = kernel or best_kernel()
-        if self.kernel not in KERNELS:
-            raise UnknownName.of("SSIM kernel", self.kernel, sorted(KERNELS))
+        if kernel is not None and kernel not in KERNELS:
+            raise UnknownName.of("SSIM kernel", kernel, sorted(KERNELS))
+        self.kernel = kernel
+        self._engine = engine if engine is not None and self.route.interpolation in engine.interpolations else PILLOW
         self._threads = threads or usable_processors()
         self.info = ScorerInfo(
             name="ssim",
@@ -133,13 +161,14 @@ class SsimScorer:
                 "definition": "scikit-image structural_similarity, uniform window, sample covariance",
                 "window_px": WINDOW_PX,
                 "data_range": 255,
-                "resampling": "Pillow, uint8",
+                "resampling": self._engine.resampling,
             },
         )
 
     def score(self, images: Sequence[UInt8Image], captions: Sequence[str]) -> ScoredBatch:
         """Shapes: two (N,) columns, no embeddings."""
         with ThreadPoolExecutor(max_workers=self._threads) as pool:
-            numbers = list(pool.map(lambda image: round_trip_ssim(image, self.route, self.kernel), images))
+            numbers = list(pool.map(
+                lambda image: round_trip_ssim(image, self.route, self.kernel, self._engine), images))
         status = [ssim_status(image, self.route) for image in images]
         return ScoredBatch({"ssim": np.array(numbers, np.float32), "ssim_status": np.array(status, np.uint8)})

@@ -13,10 +13,10 @@ from dataclasses import asdict
 
 import numpy as np
 
-from synthvlm_ui.protocols import ScoredBatch, UInt8Image
+from synthvlm_ui.protocols import RoundTripEngine, ScoredBatch, UInt8Image
 from synthvlm_ui.records import ScorerInfo
 from synthvlm_ui.scoring.images import is_rgb, usable_processors
-from synthvlm_ui.scoring.ssim import SsimRoute, round_trip_ssim
+from synthvlm_ui.scoring.ssim import PILLOW, SsimRoute, round_trip_ssim
 from synthvlm_ui.scoring.ssim_kernels import WINDOW_PX
 
 WHOLE_WEIGHT, QUADRANT_WEIGHT = 1.0, 0.25
@@ -31,28 +31,29 @@ def quadrants(image: UInt8Image) -> list[UInt8Image]:
             for left in (slice(columns), slice(columns, None))]
 
 
-def tiled_ssim(image: UInt8Image) -> float:
+def tiled_ssim(image: UInt8Image, engine: RoundTripEngine = PILLOW) -> float:
     """The weighted sum, at most 2; NaN for what is no RGB image or whose quadrants are smaller than SSIM's window."""
     if not is_rgb(image):
         return float("nan")
-    parts = sum(round_trip_ssim(part, QUADRANT) for part in quadrants(image))
-    return WHOLE_WEIGHT * round_trip_ssim(image, WHOLE) + QUADRANT_WEIGHT * parts
+    parts = sum(round_trip_ssim(part, QUADRANT, engine=engine) for part in quadrants(image))
+    return WHOLE_WEIGHT * round_trip_ssim(image, WHOLE, engine=engine) + QUADRANT_WEIGHT * parts
 
 
 class TiledSsimScorer:
     """Writes ``ssim_tiled`` (float32). Captions are not looked at."""
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, engine: RoundTripEngine = PILLOW) -> None:
+        self._engine = engine
         self._threads = threads or usable_processors()
         self.info = ScorerInfo(
             name="ssim-tiled",
             columns=("ssim_tiled",),
             settings={"whole": asdict(WHOLE), "quadrant": asdict(QUADRANT), "whole_weight": WHOLE_WEIGHT,
-                      "quadrant_weight": QUADRANT_WEIGHT, "window_px": WINDOW_PX, "resampling": "Pillow, uint8"},
+                      "quadrant_weight": QUADRANT_WEIGHT, "window_px": WINDOW_PX, "resampling": engine.resampling},
         )
 
     def score(self, images: Sequence[UInt8Image], captions: Sequence[str]) -> ScoredBatch:
         """Shapes: one (N,) column, no embeddings."""
         with ThreadPoolExecutor(max_workers=self._threads) as pool:
-            numbers = list(pool.map(tiled_ssim, images))
+            numbers = list(pool.map(lambda image: tiled_ssim(image, self._engine), images))
         return ScoredBatch({"ssim_tiled": np.array(numbers, np.float32)})

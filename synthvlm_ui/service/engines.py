@@ -13,6 +13,7 @@ from synthvlm_ui.backends import (
     Budget,
     create_embedder,
     create_generator,
+    create_round_trip_engine,
     create_scorer,
     create_text_embedder,
     create_writer,
@@ -67,7 +68,8 @@ class Engines:
     def scorers(self, names: Sequence[str], clip_model: str) -> list[Scorer]:
         """The scorers of these names, CLIP ones on ``clip_model``. Raises: UnknownName, ModelUnavailable."""
         return build_scorers(names, lambda: self.embedder(clip_model),
-                             lambda name: create_scorer(name, device=self.device))
+                             lambda name: create_scorer(name, device=self.device),
+                             create_round_trip_engine(self.device))
 
     def text_embedder(self, name: str) -> TextEmbedder:
         """Raises: UnknownName, ModelUnavailable, BadSetting, OutOfMemory."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -23,11 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from PIL import Image
 
+from synthvlm_ui.backends import create_round_trip_engine
 from synthvlm_ui.backends.open_clip_embedder import OpenClipEmbedder
 from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.models.torchvision_ops import ensure_importable
 from synthvlm_ui.scoring import PREFIX, ROUTES, ClipScorer, GuardScorer, SsimScorer, round_trip
-from synthvlm_ui.scoring.ssim_kernels import KERNELS, reference_ssim
+from synthvlm_ui.scoring.ssim_kernels import KERNELS, best_kernel, reference_ssim
 
 REPEATS = 3
 
@@ -49,6 +52,7 @@ def compared(ours: Callable[[], object], theirs: Callable[[], object], images: i
     mine, reference = seconds(ours), seconds(theirs)
     return {
         "ours_ms": round(1000 * mine["wall"] / images, 2),
+        "ours_cpu_ms": round(1000 * mine["cpu"] / images, 2),
         "reference_ms": round(1000 * reference["wall"] / images, 2),
         "ratio_wall": round(reference["wall"] / mine["wall"], 2),
         "ratio_cpu": round(reference["cpu"] / mine["cpu"], 2),
@@ -64,15 +68,16 @@ def photographs(count: int, side: int) -> list[np.ndarray]:
 
 
 def measure_ssim(images: list[np.ndarray]) -> dict[str, Any]:
-    route, scorer = ROUTES["paper"], SsimScorer()
-    pairs = [round_trip(image, route) for image in images]
-    apart = [abs(KERNELS[scorer.kernel](*pair) - reference_ssim(*pair)) for pair in pairs]
+    route, engine = ROUTES["paper"], create_round_trip_engine("cpu")
+    scorer, kernel = SsimScorer(engine=engine), best_kernel(images[0].size)
+    pairs = [round_trip(image, route, engine) for image in images]
+    apart = [abs(KERNELS[kernel](*pair) - reference_ssim(*pair)) for pair in pairs]
     return {
-        "kernel": scorer.kernel,
+        "kernel": kernel, "resampling": engine.resampling,
         "max_difference": max(apart),
         "round_trip": compared(lambda: scorer.score(images, [""] * len(images)),
                                lambda: [reference_ssim(*round_trip(image, route)) for image in images], len(images)),
-        "comparison_alone": compared(lambda: [KERNELS[scorer.kernel](*pair) for pair in pairs],
+        "comparison_alone": compared(lambda: [KERNELS[kernel](*pair) for pair in pairs],
                                      lambda: [reference_ssim(*pair) for pair in pairs], len(images)),
     }
 
@@ -103,6 +108,16 @@ def measure_clip(images: list[np.ndarray], captions: list[str], directory: Path)
             "max_difference": float(np.abs(ours - plain_loop()).max()), **measured}
 
 
+def circumstances() -> dict[str, Any]:
+    """Machine, date, commit and load."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        processor = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "")
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
+                            cwd=Path(__file__).parent).stdout.strip()
+    return {"processor": processor, "cores": os.cpu_count(), "date": time.strftime("%Y-%m-%d"), "commit": commit,
+            "load": round(os.getloadavg()[0], 1)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=8)
@@ -116,7 +131,7 @@ def main() -> None:
     captions = [captions[index // options.candidates_per_caption] for index in range(options.images)]
     guards = seconds(lambda: GuardScorer().score(images, captions))
     print(json.dumps({
-        "benchmark": "scoring", "side_px": options.side, "images": options.images,
+        "benchmark": "scoring", **circumstances(), "side_px": options.side, "images": options.images,
         "ssim": measure_ssim(images),
         "guards_ms": round(1000 * guards["wall"] / options.images, 2),
         "clip": measure_clip(images, captions, options.clip),

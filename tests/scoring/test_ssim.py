@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,28 +13,62 @@ from PIL import Image, ImageFilter
 from synthvlm_ui.errors import BadSetting, UnknownName
 from synthvlm_ui.scoring import ROUTES, SSIM_STATUS, SsimRoute, SsimScorer, round_trip, round_trip_ssim
 from synthvlm_ui.scoring.ssim import NOT_AN_IMAGE, OK, TOO_SMALL
-from synthvlm_ui.scoring.ssim_kernels import KERNELS, best_kernel, box_ssim, reference_ssim
+from synthvlm_ui.scoring.ssim_kernels import KERNELS, _numba_works, best_kernel, reference_ssim
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+@pytest.mark.parametrize("kernel", ["numba", "opencv"])
 @given(height=st.integers(7, 70), width=st.integers(7, 70), channels=st.sampled_from([1, 3]),
        seed=st.integers(0, 2**32 - 1), contrast=st.sampled_from([0, 1, 3, 40, 255]), level=st.integers(0, 255))
-def test_the_box_kernel_is_scikit_images(
-    height: int, width: int, channels: int, seed: int, contrast: int, level: int
+def test_the_kernels_are_scikit_images(
+    kernel: str, height: int, width: int, channels: int, seed: int, contrast: int, level: int
 ) -> None:
     rng = np.random.default_rng(seed)
     first, second = (
         np.clip(level + rng.integers(-contrast, contrast + 1, (height, width, channels)), 0, 255).astype(np.uint8)
         for _ in range(2)
     )
-    assert box_ssim(first, second) == pytest.approx(reference_ssim(first, second), abs=1e-5)
+    assert KERNELS[kernel](first, second) == pytest.approx(reference_ssim(first, second), abs=1e-5)
 
 
-def test_the_kernel_of_this_machine_is_a_fast_one() -> None:
-    assert best_kernel() == "opencv"
+def test_large_pictures_get_the_compiled_kernel_and_small_ones_wait_for_no_compiler() -> None:
+    assert best_kernel(1024 * 1024 * 3) == "numba"
+    assert best_kernel(128 * 128 * 3) == "opencv"
+
+
+@pytest.mark.parametrize(("missing", "left"), [({"numba"}, "opencv"), ({"numba", "cv2"}, "scikit-image")])
+def test_what_is_not_installed_is_not_chosen(
+    missing: set[str], left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else found(name))
+    _numba_works.cache_clear()
+    assert best_kernel(1024 * 1024 * 3) == left
+    _numba_works.cache_clear()
+
+
+class Halves:
+    """An engine that compares by itself: the number is the width over the height."""
+
+    resampling = "halves"
+    interpolations = frozenset({"bicubic"})
+
+    def resize(self, image: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
+        return np.asarray(Image.fromarray(image).resize(size))
+
+    def ssim(self, image: np.ndarray, size: tuple[int, int], interpolation: str) -> float:
+        return size[0] / size[1]
+
+
+def test_an_engine_that_compares_is_asked_and_named() -> None:
+    scorer = SsimScorer("paper", engine=Halves())
+    assert scorer.score([noise(64, 32)], [""]).columns["ssim"].tolist() == [pytest.approx(0.5, abs=0.03)]
+    assert scorer.info.settings["resampling"] == "halves"
+    # The author's route compares greys, and is bilinear, which this engine does not know.
+    assert SsimScorer("author", engine=Halves()).info.settings["resampling"] == "Pillow, uint8"
 
 
 def test_the_paper_route_goes_through_336_of_1024() -> None:
@@ -99,4 +135,4 @@ def test_wrong_routes_are_refused() -> None:
         SsimRoute("typo", interpolation="nearst")  # type: ignore[arg-type]
     with pytest.raises(UnknownName, match="kernel"):
         SsimScorer(kernel="gpu")
-    assert set(KERNELS) == {"opencv", "scikit-image"}
+    assert set(KERNELS) == {"numba", "opencv", "scikit-image"}
