@@ -26,7 +26,8 @@ from synthvlm_ui.backends.writer_names import require_sight
 
 __all__ = [
     "TEXT_EMBEDDERS", "Budget", "BudgetSpent", "GeneratorFacts", "check_engine", "create_embedder",
-    "create_generator", "create_round_trip_engine", "create_scorer", "create_text_embedder", "create_writer", "is_here", "list_backends",
-    "list_generators", "open_image_tower", "require_embedder", "require_generator", "require_scorer", "require_sight",
-    "require_text_embedder", "require_weights", "require_writer", "resolve_weights",
+    "create_generator", "create_round_trip_engine", "create_scorer", "create_text_embedder", "create_writer",
+    "is_here", "list_backends", "list_generators", "open_image_tower", "require_embedder", "require_generator",
+    "require_scorer", "require_sight", "require_text_embedder", "require_weights", "require_writer",
+    "resolve_weights",
 ]

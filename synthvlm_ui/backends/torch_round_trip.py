@@ -55,10 +55,14 @@ def resized_pixels(planes: torch.Tensor, size: tuple[int, int], interpolation: s
     """Shapes: (1, 3, height, width) uint8 to (1, 3, size[1], size[0]) uint8, antialiased."""
     import torch
 
-    # Only on processors does torch resize whole numbers.
-    whole = planes if planes.device.type == "cpu" else planes.float()
-    resized = torch.nn.functional.interpolate(whole, size=(size[1], size[0]), mode=interpolation, antialias=True)
-    return resized if resized.dtype == torch.uint8 else resized.round().clamp(0, 255).to(torch.uint8)
+    if planes.device.type == "cpu" and planes.dtype == torch.uint8:
+        return torch.nn.functional.interpolate(planes, size=(size[1], size[0]), mode=interpolation, antialias=True)
+    # Cards resize no whole numbers. Width, then height, each cut to 0..255 as Pillow does: in one step the overshoot of
+    # the first pass would enter the second.
+    for target in ((planes.shape[2], size[0]), (size[1], size[0])):
+        resized = torch.nn.functional.interpolate(planes.float(), size=target, mode=interpolation, antialias=True)
+        planes = resized.round().clamp(0, 255)
+    return planes.to(torch.uint8)
 
 
 def mean_ssim(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
