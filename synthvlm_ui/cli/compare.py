@@ -14,6 +14,7 @@ from synthvlm_ui.cli.parser import Commands, at_least, names, number
 if TYPE_CHECKING:
     from synthvlm_ui.service import Studio
 
+TITLES = {"clip_cosine": "CLIPScore", "ssim": "SSIM"}
 ORDERS = ("largest-gap", "synthetic-better", "real-better", "caption")
 
 
@@ -33,6 +34,8 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--embeddings", choices=("image", "text"), default="image", help="what the map shows")
     parser.add_argument("--fid-weights", type=Path, metavar="FILE",
                         help="also FID, with these Inception weights (safetensors; see docs/scorers.md)")
+    parser.add_argument("--device", default="auto", metavar="DEVICE",
+                        help="where Inception runs: auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write tables as CSV and figures as SVG and PNG there")
     parser.add_argument("--seed", type=at_least(0), default=0, help="of every sample that is taken (default: 0)")
 
@@ -48,7 +51,7 @@ def _compare(options: argparse.Namespace, studio: Studio, output: Output) -> Non
     if options.map or options.fid_weights:
         job_id = studio.comparison.start(
             specs, method=options.map, embeddings=options.embeddings, seed=options.seed,
-            fid_weights=str(options.fid_weights.expanduser().absolute()) if options.fid_weights else None)
+            fid_weights=str(options.fid_weights) if options.fid_weights else None, device=options.device)
         outcome |= dict(follow(studio, job_id, output)["result"]) | {"job_id": job_id}
     if options.out:
         outcome["written"] = studio.comparison.write_figures(outcome, options.out.expanduser())
@@ -56,9 +59,10 @@ def _compare(options: argparse.Namespace, studio: Studio, output: Output) -> Non
 
 
 def _lines(outcome: Mapping[str, Any]) -> Iterator[str]:
-    rows = [["set", "images", "CLIPScore", "SSIM", "combined"]]
+    columns = outcome["columns"]
+    rows = [["set", "images", *(TITLES.get(name, name) for name in columns)]]
     for name, one in outcome["sets"].items():
-        rows.append([name, str(one["n"]), *(_spread(one[score]) for score in ("clip_cosine", "ssim", "combined"))])
+        rows.append([name, str(one["n"]), *(_spread(one[score]) for score in columns)])
     yield from table(rows)
     for row in outcome["distances"]:
         chance = "" if row["cmmd_chance"] is None else f" (chance alone: below {row['cmmd_chance']:.3f})"

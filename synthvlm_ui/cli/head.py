@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from synthvlm_ui.cli.following import follow
 from synthvlm_ui.cli.output import Output
 from synthvlm_ui.cli.parser import Commands, at_least
 
@@ -18,16 +19,22 @@ def add_to(commands: Commands) -> None:
     learn.add_argument("--dataset", required=True, metavar="NAME")
     learn.add_argument("--name", required=True, metavar="HEAD", help="name to score with, as head:HEAD")
     learn.add_argument("--seed", type=at_least(0), default=0, help="of the folds (default: 0)")
+    learn.add_argument("--score", action="store_true", help="then score the dataset with it, real images too")
     group.add("list", _list, "the heads of this workspace", needs="existing")
 
 
 def _learn(options: argparse.Namespace, studio: Studio, output: Output) -> None:
-    outcome = studio.heads.learn(options.dataset, options.name, seed=options.seed)
+    if options.score:
+        outcome = follow(studio, studio.heads.start(options.dataset, options.name, seed=options.seed), output)["result"]
+        last = f"  {outcome['scored']} images scored: column {outcome['column']}"
+    else:
+        outcome = studio.heads.learn(options.dataset, options.name, seed=options.seed)
+        last = f"  use it: score --dataset {options.dataset} --scorers head:{outcome['name']}"
     output.result(outcome, [
         f"learnt {outcome['name']} from {outcome['kept']} kept and {outcome['rejected']} rejected candidates",
         f"  accuracy {outcome['accuracy']:.1%} ± {outcome['accuracy_sd']:.1%} over {outcome['folds']} folds "
         f"(always the larger side: {outcome['majority']:.1%})",
-        f"  use it: score --dataset {options.dataset} --scorers head:{outcome['name']}"])
+        last])
 
 
 def _list(options: argparse.Namespace, studio: Studio, output: Output) -> None:

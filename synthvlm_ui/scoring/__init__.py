@@ -8,12 +8,12 @@
 
 from synthvlm_ui.scoring.clip_score import PREFIX, SCALES, ClipScorer, as_cosine, as_hessel, as_percent
 from synthvlm_ui.scoring.guards import GUARDS, GuardScorer, GuardThresholds
-from synthvlm_ui.scoring.score import SCORERS, build_scorers, parse_scorers, scorer_names
+from synthvlm_ui.scoring.score import OPEN_SCORERS, SCORERS, build_scorers, parse_scorers, scorer_names
 from synthvlm_ui.scoring.ssim import ROUTES, SSIM_STATUS, SsimRoute, SsimScorer, round_trip, round_trip_ssim, route_of
 from synthvlm_ui.scoring.ssim_map import ssim_map
 
 __all__ = [
-    "GUARDS", "PREFIX", "ROUTES", "SCALES", "SCORERS", "SSIM_STATUS",
+    "GUARDS", "OPEN_SCORERS", "PREFIX", "ROUTES", "SCALES", "SCORERS", "SSIM_STATUS",
     "ClipScorer", "GuardScorer", "GuardThresholds", "SsimRoute", "SsimScorer",
     "as_cosine", "as_hessel", "as_percent", "build_scorers", "parse_scorers", "round_trip",
     "round_trip_ssim", "route_of", "scorer_names", "ssim_map",

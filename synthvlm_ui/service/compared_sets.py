@@ -17,6 +17,8 @@ from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.store import CandidateColumns, Workspace
 
 REAL_PREFIX, SELECTION_PREFIX = "real:", "selection:"
+# Those whose columns have a place of their own in a comparison, and the guards, which give reasons and no marks.
+_KNOWN_SCORERS = frozenset({"clip", "ssim", "guards"})
 Rows = NDArray[np.int64]
 
 
@@ -103,6 +105,23 @@ def shared_key(columns: CandidateColumns, scorer: str, column: str, sets: Sequen
         raise BadSetting(f"the sets are scored with different settings of {scorer}: {', '.join(sorted(scored))}",
                          fix=f"Score them alike: score --dataset NAME --scorers {scorer}.")
     return None
+
+
+def other_scores(columns: CandidateColumns, sets: Sequence[ComparedSet]) -> dict[str, str]:
+    """{column: key} of every further score that each of these sets has by one scorer: heads, VQAScore, one's own.
+
+    A score that some set lacks, or has by other settings, is left out.
+    """
+    found: dict[str, str] = {}
+    for scorer in columns.scorers():
+        for column in scorer.columns if scorer.name not in _KNOWN_SCORERS else ():
+            try:
+                key = shared_key(columns, scorer.name, column, sets)
+            except BadSetting:
+                continue
+            if key is not None:
+                found[column] = key
+    return found
 
 
 def embeddings_of(workspace: Workspace, key: str, rows: Rows, limit: int, seed: int) -> NDArray[np.float32]:

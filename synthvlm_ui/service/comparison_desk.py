@@ -36,18 +36,22 @@ from synthvlm_ui.service.compared_sets import (
     embeddings_of,
     find_set,
     find_sets,
+    other_scores,
     shared_key,
     spec_of_real,
     spec_of_synthetic,
 )
 from synthvlm_ui.service.comparison_figures import MEDIA_TYPES, file_of, files_of, histogram_of
 from synthvlm_ui.service.comparison_pictures import KINDS, picture
+from synthvlm_ui.service.devices import resolve_device
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.view import number, rows_of
 from synthvlm_ui.store import Workspace
 from synthvlm_ui.store.atomic import write_bytes
 
+_TABLE = ("clip_cosine", "ssim", "combined")
 _MAX_PAGE = 200
+_MAX_JOBS = 50
 _REMEMBERED = 8
 Columns = dict[str, NDArray[np.float32]]
 
@@ -85,7 +89,8 @@ class ComparisonDesk:
     def sets(self, specs: Sequence[str], *, ssim_weight: float = 0.5, seed: int = 0) -> dict[str, Any]:
         """The table of SynthVLM's data quality comparison for any sets, their histograms, and their distances.
 
-        The first set is the one the others are measured against. ``distances`` holds CMMD of the stored CLIP embeddings
+        The first set is the one the others are measured against. Beside the three known scores stands every further one
+        that all sets have (``columns`` lists them). ``distances`` holds CMMD of the stored CLIP embeddings
         and how often a nearest neighbour is of the same set; None, with a note, where a set was not scored.
         Raises: UnknownName, EmptyInput, BadSetting.
         """
@@ -100,16 +105,19 @@ class ComparisonDesk:
         ssim_key = shared_key(columns, "ssim", "ssim", sets)
         notes = [f"not every set has {title} of the same settings: score them first"
                  for title, found in (("CLIPScores", clip_key), ("SSIM", ssim_key)) if found is None]
-        values = [self._scores(one.rows, clip_key, ssim_key, ssim_weight) for one in sets]
+        others = other_scores(columns, sets)
+        values = [{**self._scores(one.rows, clip_key, ssim_key, ssim_weight),
+                   **{name: columns.score_by(key, name)[one.rows] for name, key in others.items()}} for one in sets]
+        shown = (*_TABLE, *others)
         table = {one.name: {"n": len(one.rows), "spec": one.spec, "real": one.is_real,
-                            **{name: _spread(scores[name]) for name in ("clip_cosine", "ssim", "combined")}}
+                            **{name: _spread(scores[name]) for name in shown}}
                  for one, scores in zip(sets, values, strict=True)}
         distances = [self._distance(sets[0], other, clip_key, seed) for other in sets[1:]] if clip_key else []
         return {"sets": table, "cmmd": distances[0]["cmmd"] if distances else None, "distances": distances,
+                "columns": list(shown),
                 "histograms": {name: histogram_of({one.name: scores[name] for one, scores in
-                                                   zip(sets, values, strict=True)})
-                               for name in ("clip_cosine", "ssim", "combined")},
-                "scorers": {"clip": clip_key, "ssim": ssim_key}, "ssim_weight": ssim_weight, "notes": notes}
+                                                   zip(sets, values, strict=True)}) for name in shown},
+                "scorers": {"clip": clip_key, "ssim": ssim_key, **others}, "ssim_weight": ssim_weight, "notes": notes}
 
     def _scores(self, rows: NDArray[np.int64], clip_key: str | None, ssim_key: str | None,
                 ssim_weight: float) -> Columns:
@@ -215,9 +223,10 @@ class ComparisonDesk:
     # -- maps and FID
 
     def start(self, specs: Sequence[str], *, method: str | None = "tsne", embeddings: str = "image",
-              fid_weights: str | None = None, seed: int = 0, device: str = "cpu") -> str:
+              fid_weights: str | None = None, seed: int = 0, device: str = "auto") -> str:
         """Queues the map of these sets, and FID against the first when Inception weights are given; returns the job id.
 
+        ``device`` is where Inception runs; a map alone needs no more than the processor.
         Raises: BadSetting, UnknownName, EmptyInput, ModelUnavailable, UnreadableFile.
         """
         if method is not None:
@@ -225,9 +234,12 @@ class ComparisonDesk:
         if embeddings not in ("image", "text"):
             raise BadSetting(f"embeddings {embeddings!r}", fix="Choose image or text.")
         if fid_weights is not None:
+            fid_weights = str(Path(fid_weights).expanduser().absolute())
             if not Path(fid_weights).is_file() or not fid_weights.endswith(".safetensors"):
                 raise UnreadableFile("no safetensors file of Inception weights", where=fid_weights,
                                      fix="See docs/scorers.md for how to make one.")
+            if len(specs) < 2:
+                raise BadSetting("FID of one set", fix="Give two sets or more.")
         self._workspace.columns.refresh()
         sets = find_sets(self._workspace, specs)
         key = shared_key(self._workspace.columns, "clip", "clip_cosine", sets)
@@ -235,7 +247,19 @@ class ComparisonDesk:
             raise EmptyInput("not every set has stored CLIP embeddings", fix="Score all sets with one CLIP model.")
         config = {"specs": list(specs), "method": method, "embeddings": embeddings, "fid_weights": fid_weights,
                   "seed": seed, "clip_key": key}
-        return self._jobs.submit("compare", config, device)
+        return self._jobs.submit("compare", config, resolve_device(device) if fid_weights else "cpu")
+
+    def latest(self, specs: Sequence[str]) -> dict[str, str | None]:
+        """{map, fid}: the newest job that made each for exactly these sets, or makes it now; None without."""
+        found: dict[str, str | None] = {"map": None, "fid": None}
+        jobs = [job for job in self._jobs.list()["jobs"] if job["kind"] == "compare"
+                and job["state"] in ("queued", "running", "paused", "done")]
+        for job in sorted(jobs, key=lambda one: str(one["id"]), reverse=True)[:_MAX_JOBS]:
+            config = self._jobs.show(job["id"])["config"]
+            if config["specs"] == list(specs):
+                for name, asked in (("map", config["method"]), ("fid", config["fid_weights"])):
+                    found[name] = found[name] or (job["id"] if asked else None)
+        return found
 
     def job_result(self, job_id: str) -> dict[str, Any]:
         """The map and the FID that a job has made, empty while it has none. Raises: UnknownName, BadSetting."""
@@ -266,10 +290,14 @@ class ComparisonDesk:
             written.append(str(directory / name))
         return written
 
-    def command(self, real: str, synthetic: Sequence[str], ssim_weight: float = 0.5) -> str:
+    def command(self, real: str, synthetic: Sequence[str], ssim_weight: float = 0.5,
+                options: Mapping[str, str] | None = None) -> str:
+        """The line that does the same; ``options`` are further ones by their names, such as fid_weights: FILE."""
         words = ["compare", "--real", real.removeprefix("real:"), "--synthetic", ",".join(synthetic) or "NAME"]
         if ssim_weight != 0.5:
             words += ["--lambda", f"{ssim_weight:g}"]
+        for name, value in (options or {}).items():
+            words += [f"--{name.replace('_', '-')}", value]
         return command_line(self._workspace.root, words)
 
     def _once(self, key: tuple[Any, ...], make: Any) -> Any:

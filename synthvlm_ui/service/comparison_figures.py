@@ -18,7 +18,6 @@ from synthvlm_ui.comparison.sheet import PngSheet, SvgSheet
 from synthvlm_ui.errors import BadSetting
 
 BINS = 40
-SCORES = ("clip_cosine", "ssim", "combined")
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png", "csv": "text/csv; charset=utf-8"}
 
 
@@ -43,9 +42,9 @@ def figure(result: Mapping[str, Any], name: str, image_format: str, style: Style
     """``name`` is a score, for its histograms, or "map". Raises: BadSetting for what is not there."""
     if image_format not in ("svg", "png"):
         raise BadSetting(f"no figure as {image_format!r}", fix="Choose svg or png.")
-    if name not in (*SCORES, "map") or (name == "map" and "map" not in result):
-        raise BadSetting(f"no figure {name!r}", fix=f"Choose one of {', '.join(SCORES)}, or lay out a map first.")
-    title = TITLES[name] if name in TITLES else _map_title(result["map"])
+    if name not in result["columns"] and (name != "map" or "map" not in result):
+        raise BadSetting(f"no figure {name!r}", fix=f"Choose one of {', '.join(result['columns'])}, or lay out a map.")
+    title = _map_title(result["map"]) if name == "map" else TITLES.get(name, name)
     colour = background(style.theme)
     sheet: SvgSheet | PngSheet = (SvgSheet(style.width, style.height, colour, title) if image_format == "svg"
                                   else PngSheet(style.width, style.height, colour))
@@ -65,13 +64,14 @@ def _map_title(found: Mapping[str, Any]) -> str:
 
 def table_csv(result: Mapping[str, Any]) -> bytes:
     """The table of sets, one row each, with the distance of each to the first."""
+    columns = result["columns"]
     distances = {row["second"]: row for row in result["distances"]}
     fid = {row["second"]: row["fid"] for row in result.get("fid", ())}
-    rows: list[list[Any]] = [["set", "images", *(f"{score}_{part}" for score in SCORES for part in ("mean", "std")),
+    rows: list[list[Any]] = [["set", "images", *(f"{score}_{part}" for score in columns for part in ("mean", "std")),
                               "cmmd_to_first", "cmmd_chance", "own_neighbour_share", "fid_to_first"]]
     for name, one in result["sets"].items():
         apart = distances.get(name, {})
-        rows.append([name, one["n"], *(one[score][part] for score in SCORES for part in ("mean", "std")),
+        rows.append([name, one["n"], *(one[score][part] for score in columns for part in ("mean", "std")),
                      apart.get("cmmd"), apart.get("cmmd_chance"), apart.get("own_neighbour_share"), fid.get(name)])
     return _csv(rows)
 
@@ -100,15 +100,15 @@ def file_of(result: Mapping[str, Any], name: str, image_format: str, style: Styl
         return table_csv(result)
     if name == "map" and "map" in result:
         return map_csv(result["map"])
-    if name in SCORES:
+    if name in result["columns"]:
         return histogram_csv(result["histograms"][name])
-    raise BadSetting(f"no table {name!r}", fix=f"Choose sets, {', '.join(SCORES)}, or lay out a map first.")
+    raise BadSetting(f"no table {name!r}", fix=f"Choose sets, {', '.join(result['columns'])}, or lay out a map first.")
 
 
 def files_of(result: Mapping[str, Any]) -> dict[str, bytes]:
     """Every table and figure by its file name."""
     files = {"sets.csv": table_csv(result)}
-    for score in SCORES:
+    for score in result["columns"]:
         files[f"{score}.csv"] = histogram_csv(result["histograms"][score])
         for image_format in ("svg", "png"):
             files[f"{score}.{image_format}"] = figure(result, score, image_format, Style())

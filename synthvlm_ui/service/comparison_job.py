@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthvlm_ui.comparison import MAP_MAX_ROWS, flat_map, frechet_distance, sample_rows
-from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.jobs import JobContext
 from synthvlm_ui.pipeline import decode_image
 from synthvlm_ui.service.compared_sets import ComparedSet, embeddings_of, find_sets
@@ -61,8 +60,6 @@ def _texts(workspace: Workspace, engines: Engines, one: ComparedSet, key: str, s
 
 def _fid(context: JobContext, workspace: Workspace, engines: Engines, sets: Sequence[ComparedSet],
          config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if len(sets) < 2:
-        raise BadSetting("FID of one set", fix="Give two sets or more.")
     from synthvlm_ui.backends.inception_features import InceptionFeatures
 
     network = InceptionFeatures(config["fid_weights"], device=engines.device)

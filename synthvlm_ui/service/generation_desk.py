@@ -24,7 +24,7 @@ from synthvlm_ui.captions import check_template
 from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS, MAX_CAPTION_CHARACTERS, MIN_FREE_BYTES
 from synthvlm_ui.errors import BadSetting, CaptionTooLong, EmptyInput, UnknownName
 from synthvlm_ui.records import EngineSettings, GenerationSettings
-from synthvlm_ui.scoring import parse_scorers
+from synthvlm_ui.scoring import OPEN_SCORERS, parse_scorers
 from synthvlm_ui.service.caption_desk import SAMPLE_DATASET, CaptionDesk, command_line, prompt_caption
 from synthvlm_ui.service.caption_standing import standing_of
 from synthvlm_ui.service.devices import resolve_device
@@ -194,7 +194,7 @@ def check_scorers(scorers: Sequence[str], clip_model: str) -> None:
     for name in parse_scorers(scorers):
         if name == "clip":
             require_embedder(clip_model)
-        elif name.startswith("vqascore:"):
+        elif name.partition(":")[0] in OPEN_SCORERS and not name.startswith("head:"):
             require_scorer(name)
 
 

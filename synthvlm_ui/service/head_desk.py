@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from synthvlm_ui.errors import BadSetting, EmptyInput, UnknownName
 from synthvlm_ui.scoring.embedding_head import EmbeddingHead, head_bytes, load_head
+from synthvlm_ui.service.caption_desk import command_line
+from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.view import rows_of
 from synthvlm_ui.store import Workspace
 from synthvlm_ui.store.atomic import write_bytes
@@ -27,8 +29,8 @@ FOLDS = 5
 class HeadDesk:
     """``studio.heads``."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, jobs: JobDesk | None = None) -> None:
+        self._workspace, self._jobs = workspace, jobs or JobDesk(workspace)
 
     @property
     def folder(self) -> Path:
@@ -45,18 +47,51 @@ class HeadDesk:
         checked_name("head", name)
         vectors, wanted, captions, key = self._examples(dataset)
         counts = int(wanted.sum()), int((~wanted).sum())
-        if min(counts) < LEAST_OF_EACH:
-            raise EmptyInput(f"{counts[0]} kept and {counts[1]} rejected candidates with embeddings", where=dataset,
-                             fix=f"Decide on at least {LEAST_OF_EACH} of each by hand, and score them with clip.")
+        self._check_enough(dataset, *counts)
         scores = _cross_validated(vectors, wanted, captions, seed)
         model = _fitted(vectors, wanted)
         facts = {"final": "sigmoid", "clip_key": key, "learnt_from": dataset, "kept": counts[0], "rejected": counts[1],
-                 "accuracy": f"{scores.mean():.4f}", "folds": len(scores), "seed": seed}
+                 "accuracy": f"{scores.mean():.4f}", "accuracy_sd": f"{scores.std():.4f}",
+                 "majority": f"{max(counts) / sum(counts):.4f}", "folds": len(scores), "seed": seed}
         path = self.folder / f"{name}.safetensors"
         write_bytes(path, head_bytes([(model.coef_.astype(np.float32), model.intercept_.astype(np.float32))], facts))
         return {"name": name, "kept": counts[0], "rejected": counts[1], "accuracy": float(scores.mean()),
                 "accuracy_sd": float(scores.std()), "majority": max(counts) / sum(counts), "folds": len(scores),
                 "column": load_head(path, name).info.columns[0], "file": str(path)}
+
+    def start(self, dataset: str, name: str, *, seed: int = 0) -> str:
+        """Queues learning and then scoring the dataset with what was learnt; returns the job id.
+
+        Raises: as ``learn`` where that is known at once.
+        """
+        checked_name("head", name)
+        verdicts = self.verdicts(dataset)
+        self._check_enough(dataset, verdicts["kept"], verdicts["rejected"])
+        return self._jobs.submit("head", {"dataset": dataset, "name": name, "seed": seed}, "cpu")
+
+    def verdicts(self, dataset: str) -> dict[str, int]:
+        """{kept, rejected, least}: a dataset's verdicts on scored candidates, and how many of each are needed.
+
+        Raises: UnknownName.
+        """
+        columns = self._workspace.columns
+        columns.refresh()
+        if dataset not in self._workspace.captions.datasets():
+            raise UnknownName.of("dataset", dataset, self._workspace.captions.datasets())
+        rows = rows_of(columns, dataset)
+        known = np.isfinite(columns.score("clip_cosine")[rows]) if "clip_cosine" in columns.score_columns() else False
+        verdict = np.where(columns.ok[rows] & known, columns.verdict[rows], 0)
+        return {"kept": int((verdict > 0).sum()), "rejected": int((verdict < 0).sum()), "least": LEAST_OF_EACH}
+
+    def command(self, dataset: str, name: str) -> str:
+        return command_line(self._workspace.root, ["head", "learn", "--dataset", dataset or "NAME", "--name",
+                                                   name or "HEAD", "--score"])
+
+    @staticmethod
+    def _check_enough(dataset: str, kept: int, rejected: int) -> None:
+        if min(kept, rejected) < LEAST_OF_EACH:
+            raise EmptyInput(f"{kept} kept and {rejected} rejected candidates with embeddings", where=dataset,
+                             fix=f"Decide on at least {LEAST_OF_EACH} of each by hand, and score them with clip.")
 
     def list(self) -> dict[str, Any]:
         """Every head of the workspace with what its file says of it."""

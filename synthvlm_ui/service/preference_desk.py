@@ -155,8 +155,12 @@ class PreferenceDesk:
         self._study(study)
         return dict(self._ratings[study].outcomes.get(rater, {}))
 
-    def command(self, study: str) -> str:
-        return command_line(self._workspace.root, ["rate", "show", "--study", study or "STUDY"])
+    def command(self, study: str, *, writer: str = "", limit: int | None = None) -> str:
+        """The line that shows a study, or that has ``writer`` judge it."""
+        words = ["rate", "judge" if writer else "show", "--study", study or "STUDY"]
+        words += ["--writer", writer] if writer else []
+        words += ["--limit", str(limit)] if writer and limit else []
+        return command_line(self._workspace.root, words)
 
     # -- the journal
 

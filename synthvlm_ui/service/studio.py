@@ -91,7 +91,7 @@ class Studio:
         self.diversity_maps = DiversityMapDesk(workspace, self.jobs)
         self.exports = ExportDesk(workspace, self.jobs, self.curation.command)
         self.caption_curation = CaptionCurationDesk(workspace, self.jobs, actor)
-        self.heads = HeadDesk(workspace)
+        self.heads = HeadDesk(workspace, self.jobs)
         self.comparison = ComparisonDesk(workspace, self.jobs)
         self.preference = PreferenceDesk(workspace, self.comparison, self.jobs, actor)
 

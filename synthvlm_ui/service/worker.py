@@ -57,6 +57,7 @@ class _Handlers:
             "compare": self.compare,
             "judge": self.judge,
             "findings": self.findings,
+            "head": self.head,
         }
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
@@ -125,6 +126,11 @@ class _Handlers:
 
         self._engines = None  # it opens models of its own
         return run_findings(context, self._workspace)
+
+    def head(self, context: JobContext) -> Mapping[str, Any]:
+        from synthvlm_ui.service.head_job import run_head
+
+        return run_head(context, self._workspace)
 
     def diversity_map(self, context: JobContext) -> Mapping[str, Any]:
         from synthvlm_ui.service.diversity_map import run_diversity_map

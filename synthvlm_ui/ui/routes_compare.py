@@ -30,8 +30,11 @@ def compare_routes(api: Api) -> list[Route]:
         api.bytes("/compare/picture/{kind}/{id}/{second}", lambda values: comparison.picture(
             values["kind"], candidate_id(values), candidate_id(values, "second")), cache=LASTING),
         api.bytes("/compare/figure", lambda values: _figure(api, values), cache=CHANGEABLE),
-        api.post("/compare/map", lambda body: {"job_id": _map(api, body)}, changes=True),
-        api.get("/compare/map/{job}", lambda values: comparison.job_result(job_id(values))),
+        api.post("/compare/map", lambda body: _start(api, body, map=text(body, "method"), embeddings=str(
+            body.get("embeddings") or "image")), changes=True),
+        api.post("/compare/fid", lambda body: _start(api, body, fid_weights=text(body, "weights")), changes=True),
+        api.get("/compare/latest", lambda values: comparison.latest(_specs(values))),
+        api.get("/compare/job/{job}", lambda values: comparison.job_result(job_id(values))),
         api.post("/compare/sample", lambda body: studio.real_images.load_sample(text(body, "which")), changes=True),
         api.post("/compare/study", lambda body: preference.start(
             text(body, "name"), text(body, "real"), text(body, "synthetic"),
@@ -41,6 +44,10 @@ def compare_routes(api: Api) -> list[Route]:
         api.post("/compare/study/{study}/rate", lambda body: preference.rate(
             text(body, "study"), number(body, "pair", -1, -1, 10**6), text(body, "choice"), text(body, "rater")),
             changes=True),
+        api.post("/compare/study/{study}/judge", lambda body: _judge(api, body), changes=True),
+        api.get("/heads", lambda values: _heads(api, values)),
+        api.post("/heads/learn", lambda body: {"job_id": studio.heads.start(text(body, "dataset"), text(body, "name"))},
+                 changes=True),
         api.get("/compare/study/{study}", lambda values: {
             **preference.report(values["study"]), "command": preference.command(values["study"])}),
     ]
@@ -86,6 +93,24 @@ def _figure(api: Api, values: Mapping[str, str]) -> tuple[bytes, str]:
         width=number(values, "width", 720, 280, 1600))
 
 
-def _map(api: Api, body: Json) -> str:
-    return api.studio.comparison.start(_specs(body), method=text(body, "method"),
-                                       embeddings=str(body.get("embeddings") or "image"))
+def _start(api: Api, body: Json, **options: str) -> Json:
+    """The job of a map or of FID, and the line that does the same."""
+    specs = _specs(body)
+    job = api.studio.comparison.start(specs, method=options.get("map"), embeddings=options.get("embeddings", "image"),
+                                      fid_weights=options.get("fid_weights"))
+    return {"job_id": job, "command": api.studio.comparison.command(specs[0], specs[1:], options=options)}
+
+
+def _judge(api: Api, body: Json) -> Json:
+    study, writer, limit = text(body, "study"), text(body, "writer"), number(body, "limit", 0, 0, 5000) or None
+    job = api.studio.preference.judge(study, writer, limit=limit)
+    return {"job_id": job, "command": api.studio.preference.command(study, writer=writer, limit=limit)}
+
+
+def _heads(api: Api, values: Mapping[str, str]) -> Json:
+    """The heads there are; for a dataset also its verdicts, and the line that learns another one from them."""
+    heads, dataset = api.studio.heads, values.get("dataset")
+    shown = heads.list()
+    if dataset:
+        shown |= {"verdicts": heads.verdicts(dataset), "command": heads.command(dataset, values.get("name", ""))}
+    return shown

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.routing import Route
 
-from synthvlm_ui.config import DEFAULT_GENERATOR
+from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS
 from synthvlm_ui.errors import BadSetting, UnknownName
 from synthvlm_ui.records import GenerationSettings
 from synthvlm_ui.service import parse_axis
@@ -55,7 +55,7 @@ def job_routes(api: Api) -> list[Route]:
         api.post("/matrix", lambda body: {"cells": _start_matrix(api, body)}, changes=True),
         api.post("/matrix/cells", lambda body: {"cells": studio.matrix.show(_cells(body))}, changes=False),
         api.post("/generate", lambda body: {"job_id": _start(api, body)}, changes=True),
-        api.post("/score", lambda body: {"job_id": studio.scoring.start(text(body, "dataset"))}, changes=True),
+        api.post("/score", lambda body: _score(api, body), changes=True),
         api.post("/demo", lambda _body: {"job_id": studio.generation.start_demo()}, changes=True),
         api.get("/jobs/{job}", lambda values: studio.jobs.show(job_id(values))),
         api.get("/jobs/{job}/live",
@@ -132,6 +132,14 @@ def _cells(body: Json) -> list[Json]:
         raise BadSetting("these are no cells of a matrix", where="cells")
     return [{"x": str(cell.get("x", "")), "y": str(cell.get("y", "")), "job_id": job_id({"job": cell.get("job_id")})}
             for cell in cells]
+
+
+def _score(api: Api, body: Json) -> Json:
+    """Scores a dataset by the default scorers, or by those that are named with commas as on the command line."""
+    scoring, dataset = api.studio.scoring, text(body, "dataset")
+    named = tuple(part.strip() for part in str(body.get("scorers") or "").split(",") if part.strip())
+    scorers = named or DEFAULT_SCORERS
+    return {"job_id": scoring.start(dataset, scorers=scorers), "command": scoring.command(dataset, scorers)}
 
 
 def _live_image(api: Api, values: Mapping[str, str]) -> tuple[bytes, str]:

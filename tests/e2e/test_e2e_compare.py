@@ -1,19 +1,59 @@
-"""Comparison in a real browser: pairs by keys, the slider by keyboard, sets and their figures, a blind rating run."""
+"""Comparison in a real browser: pairs by keys, the slider by keyboard, sets and their figures, a blind rating run,
+a scorer learnt from verdicts, FID, and a model as a rater."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from real_workspace import CAPTIONS, compared
+from real_workspace import CAPTIONS, CLIP, compared
 from served_app import ServedApp, no_sideways_scrolling, open_room, snap, until
+from small_workspace import fill
+
+sys.path.append(str(Path(__file__).parent.parent / "backends"))
+from tiny_vlm import save_tiny_vlm  # noqa: E402
 
 LOADED = "[...document.querySelectorAll('.s-pair-stage img')].every((one) => one.complete && one.naturalWidth > 0)"
 
 
+def liked(studio: Any) -> None:
+    """A dataset whose candidates are kept when the first number of their embedding is large, rejected when small."""
+    captions = [f"a dog and {number} moons" for number in range(12)]
+    made = fill(studio, "liked", captions, 2)
+    ids = [one.id for one in made]
+    vectors = np.random.default_rng(2).normal(size=(len(ids), 8)).astype(np.float32)
+    vectors[:, 0] = [3 if place % 2 else -3 for place in range(len(ids))]
+    studio.workspace.scores.write("liked", "shard-1", CLIP, ids,
+                                  {"clip_cosine": np.full(len(ids), 0.3, np.float32)}, vectors)
+    studio.refresh()
+    studio.curation.verdict(ids[1::2], "keep")
+    studio.curation.verdict(ids[::2], "reject")
+
+
 @pytest.fixture(scope="module")
 def app(serve: Any) -> ServedApp:
-    return serve(compared)
+    def prepare(studio: Any) -> None:
+        compared(studio)
+        liked(studio)
+
+    return serve(prepare)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vision-language model and an Inception network, both of random weights."""
+    from safetensors.torch import save_file
+
+    from synthvlm_ui.backends.inception_features import Inception
+
+    folder = tmp_path_factory.mktemp("models")
+    save_tiny_vlm(folder / "vlm")
+    weights = {name: value for name, value in Inception().state_dict().items() if "num_batches" not in name}
+    save_file(weights, folder / "inception.safetensors")
+    return folder
 
 
 @pytest.fixture
@@ -129,6 +169,58 @@ def test_a_blind_study_is_rated_by_keys_interrupted_and_reported(page: Any, app:
     counted = app.ask("compare/study/eyes")
     assert (counted["ratings"], counted["counts"]["skip"], counted["counts"]["tie"]) == (4, 1, 0)
     snap(page, "compare-report")
+
+
+def test_a_scorer_is_learnt_from_verdicts_and_stands_in_curates_histograms(page: Any) -> None:
+    room(page, "Scorers")
+    room_of = page.get_by_role("region", name="Scorers")
+    name = page.get_by_label("Name of the scorer")
+    room_of.get_by_label("Dataset").first.select_option("toys")
+    name.fill("taste")
+    page.get_by_role("button", name="Learn and score").click()
+    page.get_by_text("0 kept and 0 rejected candidates").wait_for()  # refused with the reason
+    room_of.get_by_label("Dataset").first.select_option("liked")
+    until(page, lambda: "12 kept and 12 rejected" in room_of.inner_text())
+    page.get_by_role("button", name="Learn and score").click()
+    page.get_by_text("Cross-validated over 5 folds").wait_for(timeout=90_000)
+    assert "100 %" in room_of.locator(".s-win").inner_text()
+    assert "head learn --dataset liked --name taste --score" in room_of.locator("synth-command code").inner_text()
+    until(page, lambda: room_of.locator(".s-head-table tbody tr").count() == 1)
+    snap(page, "compare-scorers")
+    room_of.get_by_label("Show head_taste in Curate").first.click()
+    plot = page.locator("[data-column=head_taste] svg[role=img]")
+    until(page, lambda: plot.count() and "24 candidates" in (plot.get_attribute("aria-label") or ""))
+    until(page, lambda: page.locator(".s-count b").first.inner_text() == "12")
+
+
+def test_fid_and_a_model_as_a_rater(page: Any, app: ServedApp, models: Path) -> None:
+    room(page, "Sets")
+    weights = page.get_by_label("Inception weights")
+    weights.fill(str(models / "nothing.safetensors"))
+    page.get_by_role("button", name="Measure FID").click()
+    page.get_by_text("no safetensors file of Inception weights").wait_for()
+    weights.fill(str(models / "inception.safetensors"))
+    page.get_by_role("button", name="Measure FID").click()
+    page.get_by_text("of 12 and 6 images").wait_for(timeout=120_000)
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Table as CSV").click()
+    assert saved.value.path().read_text().splitlines()[2].split(",")[-1] != "", "the table has FID"
+    app_job = app.ask("compare/latest?specs=real:toys,toys")["fid"]
+    assert app.ask(f"compare/job/{app_job}")["fid"][0]["fid"] > 0
+    room(page, "Blind preference")
+    page.get_by_label("Name of the study").fill("judged")
+    page.get_by_label("Pairs", exact=True).last.fill("3")
+    page.get_by_role("button", name="Start a study").click()
+    page.get_by_role("button", name="Stop and see").click()
+    page.get_by_label("Study", exact=True).select_option("judged")
+    model = page.get_by_label("Model", exact=True)
+    model.fill("miniature")
+    page.get_by_role("button", name="Let it judge").click()
+    page.get_by_text("reads no images").wait_for()
+    model.fill(str(models / "vlm"))
+    page.get_by_role("button", name="Let it judge").click()
+    page.get_by_text("without an answer that could be read").wait_for(timeout=120_000)
+    snap(page, "compare-judge")
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -13,15 +13,16 @@ import pytest
 from job_under_test import InlineContext
 from PIL import Image
 
-from synthvlm_ui.errors import BadSetting, DuplicateId, EmptyInput, UnknownName
+from synthvlm_ui.errors import BadSetting, DuplicateId, EmptyInput, UnknownName, UnreadableFile
 from synthvlm_ui.protocols import WriteRequest
 from synthvlm_ui.records import ScorerInfo, WriterInfo
 from synthvlm_ui.service import Studio, comparison_job, judge_job
 from synthvlm_ui.service.comparison_figures import files_of
 
-sys.path.append(str(Path(__file__).parent.parent / "ui"))
+sys.path += [str(Path(__file__).parent.parent / name) for name in ("ui", "backends")]
 from real_workspace import CAPTIONS, add_real, compared  # noqa: E402
 from small_workspace import fill  # noqa: E402
+from tiny_vlm import save_tiny_vlm  # noqa: E402
 
 
 @pytest.fixture
@@ -50,6 +51,38 @@ def test_a_selection_and_any_number_of_sets(studio: Studio) -> None:
     result = studio.comparison.sets(["real:toys", *specs])
     assert result["sets"]["best"]["n"] == 3 and len(result["distances"]) == 2
     assert {one["spec"] for one in studio.comparison.choices()["synthetic"]} == {"toys", "selection:best"}
+
+
+def test_further_scores_stand_in_the_table_when_every_set_has_them(studio: Studio) -> None:
+    taste = ScorerInfo("head_taste", ("head_taste",), {"weights": "1"})
+    for shard in ("shard-1", "real-1"):
+        before = studio.comparison.sets(["real:toys", "toys"])
+        assert before["columns"] == ["clip_cosine", "ssim", "combined"], "one set alone has it"
+        key = next(one for one in studio.workspace.scores.keys("toys", shard) if one.startswith("clip"))
+        ids = [one.decode() for one in studio.workspace.scores.read("toys", shard, key).candidate_ids]
+        studio.workspace.scores.write("toys", shard, taste, ids, {"head_taste": np.full(len(ids), 0.75, np.float32)})
+        studio.refresh()
+    result = studio.comparison.sets(["real:toys", "toys"])
+    assert result["columns"][3:] == ["head_taste"] and result["scorers"]["head_taste"] == taste.key
+    assert result["sets"]["toys"]["head_taste"]["mean"] == pytest.approx(0.75)
+    files = files_of(result)
+    assert "head_taste_mean" in files["sets.csv"].decode() and files["head_taste.svg"].startswith(b"<svg")
+
+
+def test_what_a_job_has_made_of_these_sets_is_found_again(studio: Studio, tmp_path: Path,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(studio.jobs), "_wake", lambda *_: None)  # what is queued shall stay so
+    specs = ["real:toys", "toys"]
+    assert studio.comparison.latest(specs) == {"map": None, "fid": None}
+    drawn = studio.comparison.start(specs, method="pca")
+    with pytest.raises(UnreadableFile, match="Inception"):
+        studio.comparison.start(specs, method=None, fid_weights=str(tmp_path / "nothing.safetensors"))
+    (tmp_path / "inception.safetensors").touch()
+    with pytest.raises(BadSetting, match="FID of one set"):
+        studio.comparison.start(specs[:1], method=None, fid_weights=str(tmp_path / "inception.safetensors"))
+    measured = studio.comparison.start(specs, method=None, fid_weights=str(tmp_path / "inception.safetensors"))
+    assert studio.comparison.latest(specs) == {"map": drawn, "fid": measured}
+    assert studio.comparison.latest(specs[::-1]) == {"map": None, "fid": None}
 
 
 def test_every_file_of_a_comparison_is_what_it_says(studio: Studio, tmp_path: Path) -> None:
@@ -206,6 +239,25 @@ def test_a_model_judges_from_both_sides(studio: Studio, monkeypatch: pytest.Monk
     report = studio.preference.report("eyes")
     assert report["counts"]["tie"] == ties and report["raters"][0]["rater"] == "model:judge"
     assert judge_job.run_judge(context, studio.workspace, "cpu")["rated"] == 0  # type: ignore[arg-type]
+
+
+def test_a_vision_language_model_of_transformers_judges(studio: Studio, tmp_path: Path) -> None:
+    model = str(save_tiny_vlm(tmp_path / "a-long-name-of-a-directory" / "vlm"))
+    studio.preference.start("eyes", "real:toys", "toys", pairs=2)
+    context = InlineContext(studio.workspace.root / "jobs" / "judge", {"study": "eyes", "writer": model, "limit": 2})
+    result = judge_job.run_judge(context, studio.workspace, "cpu")  # type: ignore[arg-type]
+    assert result["rated"] + result["failed"] == 2, "a random model says what it likes"
+    assert result["rater"].startswith("model:") and result["rater"].endswith("/vlm") and len(result["rater"]) <= 80
+    assert studio.preference.report("eyes")["ratings"] == result["rated"]
+    with pytest.raises(BadSetting, match="reads no images"):
+        studio.preference.judge("eyes", "miniature")
+
+
+def test_nothing_of_either_picture_is_lost_to_a_processor_that_cuts_a_square() -> None:
+    left, right = np.full((40, 60, 3), 10, np.uint8), np.full((90, 30, 3), 240, np.uint8)
+    sheet = judge_job.side_by_side(left, right)
+    assert sheet.shape[0] == sheet.shape[1]
+    assert (sheet < 20).any() and (sheet > 230).any()
 
 
 def test_a_judge_that_answers_nothing_is_a_failure_and_no_rating(studio: Studio,

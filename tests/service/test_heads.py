@@ -16,6 +16,7 @@ from synthvlm_ui.records import ScorerInfo
 from synthvlm_ui.scoring import parse_scorers
 from synthvlm_ui.scoring.embedding_head import head_bytes, load_head
 from synthvlm_ui.service import Studio
+from synthvlm_ui.service.head_job import run_head
 from synthvlm_ui.service.score_job import run_score
 
 sys.path.append(str(Path(__file__).parent.parent / "ui"))
@@ -95,6 +96,19 @@ def test_a_head_learns_what_was_liked_and_scores_with_it(studio: Studio) -> None
     assert 0 < kept["kept"] < 60
 
 
+def test_learning_as_a_job_scores_at_once(studio: Studio) -> None:
+    assert studio.heads.verdicts("toys")["least"] == 10
+    context = InlineContext(studio.workspace.root / "jobs" / "head", {"dataset": "toys", "name": "taste", "seed": 0})
+    result = run_head(context, studio.workspace)  # type: ignore[arg-type]
+    assert (result["scored"], result["failed"], result["column"]) == (60, 0, "head_taste")
+    shown = studio.heads.list()["heads"][0]
+    assert float(shown["accuracy"]) == pytest.approx(result["accuracy"], abs=1e-4) and shown["learnt_from"] == "toys"
+    studio.refresh()
+    assert np.isfinite(studio.workspace.columns.score("head_taste")).all()
+    rule = studio.curation.rule("toys", where="head_taste >= 0.5", verdicts=False)
+    assert sum(studio.insight.histograms(rule, columns=["head_taste"])["head_taste"]["all"]) == 60
+
+
 def test_labels_without_sense_are_not_learnt(studio: Studio) -> None:
     ids = studio.workspace.columns.ids_of(np.arange(60))
     studio.curation.verdict(ids, "clear")
@@ -110,6 +124,8 @@ def test_too_few_verdicts_and_unknown_heads(studio: Studio) -> None:
     studio.curation.verdict(ids[:3], "keep")
     with pytest.raises(EmptyInput, match="3 kept and 0 rejected"):
         studio.heads.learn("toys", "taste")
+    with pytest.raises(EmptyInput, match="3 kept and 0 rejected"):
+        studio.heads.start("toys", "taste")
     with pytest.raises(UnknownName):
         studio.heads.find("taste")
     with pytest.raises(BadSetting):

@@ -1,5 +1,6 @@
 // Remembers the open tab in the address, so that a reload or a link opens the same one.
 
+import { attempt, post } from "./api.js";
 import { workspace } from "./workspace.js";
 
 const NAMES = ["captions", "generate", "curate", "compare", "diversity", "export", "train"];
@@ -11,6 +12,14 @@ const buttonOf = (name) => [...document.querySelectorAll(TAB)]
 
 export function openTab(name) {
   buttonOf(name)?.click();
+}
+
+// Opens Curate on a rule and what of it is shown: the same as following a link to it.
+export async function showInCurate(state) {
+  const link = await attempt(() => post("curate/link", { state }));
+  if (!link) return;
+  location.hash = `#curate?${link.query}`;
+  openTab("curate");
 }
 
 export const openedTab = () => {

@@ -2,10 +2,11 @@
 
 import { actor } from "../actor.js";
 import { attempt, get, image, post } from "../api.js";
-import { el, field, isTyping, options } from "../dom.js";
-import { percent, plural, unit } from "../format.js";
+import { el, field, isTyping, options, uniqueId } from "../dom.js";
+import { count, percent, plural, unit } from "../format.js";
 import { announce } from "../toast.js";
 import { workspace } from "../workspace.js";
+import { JobLine } from "./job_line.js";
 
 const ANSWERS = [["1", "1", "The first"], ["2", "2", "The second"], ["tie", "T", "Tie"], ["skip", "S", "Skip"]];
 const KEYS = { 1: "1", 2: "2", t: "tie", 0: "tie", "=": "tie", s: "skip" };
@@ -25,11 +26,46 @@ export class Rating {
         + "and own sides." }), el("div", { class: "s-row" }, field("Name of the study", this.name), field("Pairs", this.pairs), this.make));
     this.picker = el("div", { class: "s-card s-study-form" }, el("h2", { text: "Rate" }), el("div", { class: "s-row" },
       field("Study", this.study), field("Rater", this.rater), this.begin));
+    this.buildJudge();
     this.buildStage();
     this.report = el("div", { class: "s-card s-study-report", hidden: true });
     this.command = el("synth-command");
     this.root = el("section", { class: "s-room", "aria-label": "Blind preference" },
-      this.setup = el("div", { class: "s-study-setup" }, this.picker, this.form), this.stage, this.report, this.command);
+      this.setup = el("div", { class: "s-study-setup" }, this.picker, this.form, this.judge), this.stage, this.report, this.command);
+  }
+
+  buildJudge() {
+    this.writer = el("input", { list: uniqueId("judges"), autocomplete: "off", spellcheck: "false", required: true,
+      placeholder: "Hub id, directory or openai:MODEL@URL" });
+    this.limit = el("input", { type: "number", min: 1, max: 5000, placeholder: "all" });
+    this.askModel = el("button", { type: "submit", class: "s-button", text: "Let it judge" });
+    this.line = new JobLine({ label: "Judging", onend: (job) => this.judged(job) });
+    this.judgement = el("p", { class: "s-hint", role: "status" });
+    this.judge = el("form", { class: "s-card s-study-form", hidden: true, onsubmit: (event) => this.letJudge(event) },
+      el("h2", { text: "A model as a rater" }), el("p", { class: "s-hint", text: "Any writer that sees images rates the chosen study. It sees "
+        + "each pair twice, with either picture on the left; an answer that follows the side and not the picture is a tie." }),
+      el("div", { class: "s-row" }, field("Model", this.writer), field("Pairs at most", this.limit), this.askModel),
+      el("datalist", { id: this.writer.getAttribute("list") }, el("option", { value: "openai", label: "the server of SYNTHVLM_WRITER_URL" })),
+      this.line.root, this.judgement);
+  }
+
+  async letJudge(event) {
+    event.preventDefault();
+    this.judgement.textContent = "";
+    this.line.clear();
+    try {
+      const started = await post(`compare/study/${encodeURIComponent(this.study.value)}/judge`,
+        { writer: this.writer.value.trim(), limit: Number(this.limit.value) || 0 });
+      this.line.follow(started.job_id);
+      this.command.show(started.command);
+    } catch (error) { this.line.refuse(error.message); }
+  }
+
+  async judged({ result }) {
+    this.judgement.textContent = `${plural(result.rated ?? 0, "pair")} rated as ${result.rater ?? "the model"}: ${count(result.consistent ?? 0)} alike `
+      + `from both sides, ${count(result.failed ?? 0)} without an answer that could be read.`;
+    await this.onchange();
+    if (!this.trial) this.open(false);
   }
 
   buildStage() {
@@ -63,8 +99,10 @@ export class Rating {
     const before = this.study.value;
     this.studies = choices?.studies ?? [];
     options(this.study, this.studies.map((one) => [one.name, `${one.name} (${plural(one.pairs, "pair")}, ${plural(one.ratings, "rating")})`]), before);
-    this.picker.hidden = this.studies.length === 0;
-    this.make.disabled = this.begin.disabled = workspace.readOnly;
+    this.picker.hidden = this.judge.hidden = this.studies.length === 0;
+    this.make.disabled = this.begin.disabled = this.askModel.disabled = workspace.readOnly;
+    const judging = workspace.activeJobs.find((job) => job.kind === "judge");
+    if (judging && !this.line.busy) this.line.follow(judging.id);
     if (!this.trial && this.studies.length && !this.opened) this.open(false);
   }
 

@@ -3,15 +3,16 @@
 import { address, attempt, get, post } from "../api.js";
 import { el, field, options } from "../dom.js";
 import { count, onScale, percent, scale, unit } from "../format.js";
-import { isActive, workspace } from "../workspace.js";
+import { workspace } from "../workspace.js";
+import { JobLine } from "./job_line.js";
 
-const FIGURES = [["clip_cosine", "CLIPScore"], ["ssim", "SSIM"], ["combined", "Combined score"]];
+const TITLES = { clip_cosine: "CLIPScore", ssim: "SSIM", combined: "Combined" };
 const METHODS = [["pca", "PCA"], ["tsne", "t-SNE"], ["umap", "UMAP (needs umap-learn)"]];
 const OF = [["image", "Images"], ["text", "Captions"]];
 
 export class Sets {
   constructor() {
-    Object.assign(this, { shown: false, specs: [], more: new Set(), job: null, result: null });
+    Object.assign(this, { shown: false, specs: [], more: new Set(), made: {}, result: null });
     this.others = el("div", { class: "s-chips", role: "group", "aria-label": "More sets" });
     this.table = el("table", { class: "s-table s-set-table" });
     this.notes = el("ul", { class: "s-lines" });
@@ -22,8 +23,10 @@ export class Sets {
     options(this.method, METHODS, "tsne");
     options(this.of, OF, "image");
     this.layOut = el("button", { type: "button", class: "s-button", text: "Lay out the map", onclick: () => this.start() });
-    this.mapNote = el("p", { class: "s-hint", role: "status" });
+    this.mapLine = new JobLine({ label: "Laying out the map", onend: (job) => this.finished("map", job) });
+    this.mapNote = el("p", { class: "s-hint", hidden: true, text: "Distances on such a map mean little; what lies together is alike." });
     this.map = el("div");
+    this.buildFid();
     this.command = el("synth-command");
     this.problem = el("p", { class: "s-empty s-tall", hidden: true });
     this.body = el("div", { class: "s-set-body" },
@@ -31,12 +34,22 @@ export class Sets {
         this.csv = el("p", { class: "s-downloads" })),
       el("div", { class: "s-card" }, el("h2", { text: "Scores over one another" }), this.figures),
       el("div", { class: "s-card" }, el("h2", { text: "Do they lie in one another?" }),
-        el("div", { class: "s-row s-map-tools" }, field("Map", this.method), field("Of", this.of), this.layOut), this.mapNote, this.map));
+        el("div", { class: "s-row s-map-tools" }, field("Map", this.method), field("Of", this.of), this.layOut), this.mapLine.root, this.mapNote, this.map), this.fidCard);
     this.root = el("section", { class: "s-room", "aria-label": "Sets" }, this.others, this.problem, this.body, this.command);
     onScale(() => this.result && this.fill(), new AbortController().signal);
     new ResizeObserver(() => this.resized()).observe(this.root);
     new MutationObserver(() => this.draw()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-    workspace.addEventListener("change", () => this.followJob());
+  }
+
+  buildFid() {
+    this.weights = el("input", { placeholder: "/models/inception.safetensors", autocomplete: "off", spellcheck: "false", required: true });
+    this.measureFid = el("button", { type: "submit", class: "s-button", text: "Measure FID" });
+    this.fidLine = new JobLine({ label: "Inception features", onend: (job) => this.finished("fid", job) });
+    this.fid = el("div", { class: "s-fid" });
+    this.fidCard = el("form", { class: "s-card s-study-form", onsubmit: (event) => this.startFid(event) }, el("h2", { text: "FID" }),
+      el("p", { class: "s-hint", text: "Needs the Inception network of 2015 as a safetensors file on the server; docs/scorers.md tells how to "
+        + "make it. FID of few images comes out far too high; CMMD does not." }),
+      el("div", { class: "s-row" }, field("Inception weights", this.weights), this.measureFid), this.fidLine.root, this.fid);
   }
 
   show(on) {
@@ -58,8 +71,6 @@ export class Sets {
   toggle(spec, button) {
     if (!this.more.delete(spec)) this.more.add(spec);
     button.setAttribute("aria-pressed", String(this.more.has(spec)));
-    this.job = null;
-    this.map.replaceChildren();
     this.ask();
   }
 
@@ -69,9 +80,10 @@ export class Sets {
     if (!this.specs.length) return;
     const asked = this.all;
     try {
-      const result = await get("compare/sets", { specs: asked });
+      const [result, latest] = await Promise.all([get("compare/sets", { specs: asked }), get("compare/latest", { specs: asked })]);
       if (asked !== this.all) return;
       this.result = result;
+      this.takeUp(latest);
     } catch (error) {
       this.problem.textContent = error.message;
       this.problem.hidden = false;
@@ -80,6 +92,8 @@ export class Sets {
     }
     this.problem.hidden = true;
     this.body.hidden = false;
+    this.layOut.disabled = this.measureFid.disabled = workspace.readOnly;
+    this.fidCard.hidden = this.all.split(",").length < 2;
     this.command.show(this.result.command);
     this.fill();
     this.draw();
@@ -89,15 +103,15 @@ export class Sets {
     const spread = (one, { factor, digits }) => (one.mean === null ? "–"
       : `${unit(one.mean * factor, digits)} ± ${unit(one.std * factor, digits)}`);
     const plain = { factor: 1, digits: 3 };
-    this.table.replaceChildren(el("thead", {}, el("tr", {}, ["Set", "Images", `CLIPScore (${scale().name})`, "SSIM", "Combined"].map(
+    const title = (name) => (name === "clip_cosine" ? `CLIPScore (${scale().name})` : TITLES[name] ?? name);
+    this.table.replaceChildren(el("thead", {}, el("tr", {}, ["Set", "Images", ...this.result.columns.map(title)].map(
       (text, place) => el("th", { scope: "col", class: place ? "s-right" : "", text })))),
     el("tbody", {}, Object.entries(this.result.sets).map(([name, one]) => el("tr", {}, el("th", { scope: "row" }, name,
       el("small", { text: one.real ? " real" : " synthetic" })), el("td", { class: "s-right", text: count(one.n) }),
-    el("td", { class: "s-right", text: spread(one.clip_cosine, scale()) }), el("td", { class: "s-right", text: spread(one.ssim, plain) }),
-    el("td", { class: "s-right", text: spread(one.combined, plain) })))));
+    this.result.columns.map((column) => el("td", { class: "s-right", text: spread(one[column], column === "clip_cosine" ? scale() : plain) }))))));
     this.notes.replaceChildren(...this.result.notes.map((text) => el("li", { text })));
     this.distances.replaceChildren(...this.result.distances.map((row) => this.distance(row)));
-    this.csv.replaceChildren(this.link("sets", "csv", "Table as CSV"));
+    this.csv.replaceChildren(this.link("sets", "csv", "Table as CSV", this.made.fid ? { job: this.made.fid } : {}));
   }
 
   distance(row) {
@@ -131,28 +145,57 @@ export class Sets {
   draw() {
     if (!this.result || !this.shown) return;
     this.width = this.figures.clientWidth;
-    this.figures.replaceChildren(...FIGURES.map(([name, title]) => this.figure(name, title)));
-    if (this.job?.done) this.map.replaceChildren(this.figure("map", "Map", { job: this.job.id }));
+    this.figures.replaceChildren(...this.result.columns.map((name) => this.figure(name, TITLES[name] ?? name)));
+    this.map.replaceChildren(...(this.made.map ? [this.figure("map", "Map", { job: this.made.map })] : []));
+    this.mapNote.hidden = !this.made.map;
   }
 
   resized() {
     if (this.shown && Math.abs((this.figures.clientWidth || 0) - (this.width || 0)) > 40) this.draw();
   }
 
-  async start() {
-    const started = await attempt(() => post("compare/map", { specs: this.all, method: this.method.value, embeddings: this.of.value }));
-    if (!started) return;
-    this.job = { id: started.job_id, done: false };
-    this.mapNote.textContent = "Laying out the map …";
-    workspace.refresh();
+  start() {
+    return this.begin("compare/map", { method: this.method.value, embeddings: this.of.value }, this.mapLine);
   }
 
-  async followJob() {
-    if (!this.job || this.job.done) return;
-    const job = workspace.jobs.find((one) => one.id === this.job.id);
-    if (!job || isActive(job.state)) return;
-    this.mapNote.textContent = job.state === "done" ? "Distances on such a map mean little; what lies together is alike." : job.message;
-    this.job.done = job.state === "done";
+  startFid(event) {
+    event.preventDefault();
+    return this.begin("compare/fid", { weights: this.weights.value.trim() }, this.fidLine);
+  }
+
+  async begin(route, settings, line) {
+    line.clear();
+    try {
+      const started = await post(route, { specs: this.all, ...settings });
+      line.follow(started.job_id);
+      this.command.show(started.command);
+    } catch (error) { line.refuse(error.message); }
+  }
+
+  // What was made for these very sets before, by whomever, or is being made now.
+  takeUp(latest) {
+    for (const [name, line] of [["map", this.mapLine], ["fid", this.fidLine]]) {
+      const job = latest[name] && workspace.jobs.find((one) => one.id === latest[name]);
+      if (line.id !== latest[name]) line.clear();
+      this.made[name] = job?.state === "done" ? job.id : null;
+      if (job && job.state !== "done" && !line.busy) line.follow(job.id);
+    }
+    this.showFid();
+  }
+
+  finished(name, job) {
+    if (job.state !== "done") return;
+    this.made[name] = job.id;
+    this.fill();
     this.draw();
+    this.showFid();
+  }
+
+  async showFid() {
+    const job = this.made.fid;
+    const found = job ? await attempt(() => get(`compare/job/${job}`)) : null;
+    if (job !== this.made.fid) return;
+    this.fid.replaceChildren(...(found?.fid ?? []).map((row) => el("p", {}, el("b", { text: `${row.second}: ` }),
+      `FID ${unit(row.fid, 2)} to ${row.first}, of ${count(row.n[1])} and ${count(row.n[0])} images (weights ${row.weights_sha256.slice(0, 12)}).`)));
   }
 }

@@ -7,11 +7,12 @@ import { count, plural } from "../format.js";
 import { openTab } from "../tabs.js";
 import { toast } from "../toast.js";
 import { workspace } from "../workspace.js";
+import { Heads } from "./heads.js";
 import { Pairs } from "./pairs.js";
 import { Rating } from "./rating.js";
 import { Sets } from "./sets.js";
 
-const ROOMS = [["pairs", "Pairs"], ["sets", "Sets"], ["blind", "Blind preference"]];
+const ROOMS = [["pairs", "Pairs"], ["sets", "Sets"], ["blind", "Blind preference"], ["heads", "Scorers"]];
 const SAMPLES = [["scenes", "60 reference scenes of the small world"], ["photographs", "4 photographs"]];
 
 class Compare extends SynthElement {
@@ -24,8 +25,9 @@ class Compare extends SynthElement {
       pairs: new Pairs({ active: () => active() && this.room === "pairs" }),
       sets: new Sets(),
       blind: new Rating({ active: () => active() && this.room === "blind", onchange: () => this.ask() }),
+      heads: new Heads(),
     };
-    this.real = el("select", { onchange: () => this.choose() });
+    this.real = el("select", { onchange: () => this.pairUp() });
     this.synthetic = el("select", { onchange: () => this.choose() });
     const name = uniqueId("room");
     this.segments = el("div", { class: "s-segments s-rooms", role: "radiogroup", "aria-label": "What to compare" },
@@ -68,9 +70,21 @@ class Compare extends SynthElement {
     if (!real.length) return;
     this.half.hidden = synthetic.length > 0;
     options(this.real, real.map((one) => [one.spec, `${one.dataset} (${count(one.images)})`]), this.real.value);
-    const paired = synthetic.find((one) => one.dataset === real.find((other) => other.spec === this.real.value)?.dataset);
-    const chosen = this.synthetic.value || paired?.spec;
+    const chosen = this.synthetic.value || this.paired();
     options(this.synthetic, synthetic.map((one) => [one.spec, `${one.spec.replace("selection:", "selection ")} (${count(one.images)})`]), chosen);
+    this.choose();
+  }
+
+  paired() {
+    const dataset = this.choices.real.find((one) => one.spec === this.real.value)?.dataset;
+    return this.choices.synthetic.find((one) => one.dataset === dataset)?.spec;
+  }
+
+  // Another real set brings the candidates of its own captions along, unless what is chosen is of these captions too.
+  pairUp() {
+    const { real, synthetic } = this.choices;
+    const of = (sets, spec) => sets.find((one) => one.spec === spec)?.dataset;
+    if (this.paired() && of(synthetic, this.synthetic.value) !== of(real, this.real.value)) this.synthetic.value = this.paired();
     this.choose();
   }
 

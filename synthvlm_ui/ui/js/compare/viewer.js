@@ -70,8 +70,7 @@ export class Viewer {
   }
 
   picture(kind) {
-    return [shown(this.real, "Real"), derived(kind, this.real, this.synthetic, kind === "difference" ? "Difference" : "SSIM"),
-      shown(this.synthetic, "Synthetic")];
+    return [shown(this.real, "Real"), shown(this.synthetic, "Synthetic"), derived(kind, this.real, this.synthetic, "Difference")];
   }
 
   maps() {

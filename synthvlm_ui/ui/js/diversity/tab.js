@@ -5,7 +5,7 @@ import { attempt, get, post } from "../api.js";
 import { el, field, options, refusal } from "../dom.js";
 import { SynthElement } from "../element.js";
 import { count, percent, when } from "../format.js";
-import { openTab } from "../tabs.js";
+import { showInCurate } from "../tabs.js";
 import { isActive, workspace } from "../workspace.js";
 import { drawConcentration, drawCuts, drawElbow, drawSizes } from "./charts.js";
 import { Clusters } from "./clusters.js";
@@ -182,11 +182,7 @@ class Diversity extends SynthElement {
   async toCurate(cluster, name = null) {
     const set = this.report.sets.find((one) => one.name === name) ?? this.report.sets.find((one) => one.dataset);
     if (!set?.dataset) return;
-    const state = { rule: { dataset: set.dataset, where: `cluster == ${cluster}`, guards: false }, show: "kept" };
-    const link = await attempt(() => post("curate/link", { state }));
-    if (!link) return;
-    location.hash = `#curate?${link.query}`;
-    openTab("curate");
+    await showInCurate({ rule: { dataset: set.dataset, where: `cluster == ${cluster}`, guards: false }, show: "kept" });
   }
 }
 
