@@ -204,5 +204,13 @@ export class RulePanel {
     this.place();
   }
 
+  // Whether a link's filter has brought up histograms that were not asked for; said once, since the server shows only so many.
+  lacks(histograms) {
+    const lacking = this.shownColumns.filter((name) => !(name in histograms)).join();
+    const news = lacking !== "" && lacking !== this.lacking;
+    this.lacking = lacking;
+    return news;
+  }
+
   rescale() { for (const histogram of Object.values(this.histograms)) if (histogram.data) histogram.show(histogram.data, true); }
 }

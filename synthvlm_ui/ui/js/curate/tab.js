@@ -269,6 +269,7 @@ class Curate extends SynthElement {
       this.panel.show(view);
       if ("where" in asked) { this.goodWhere = asked.where; this.panel.accepted(asked.where); }
     }
+    if (view.histograms && this.panel.lacks(view.histograms)) this.asking.ask({ parts: ["histograms"] });
     if (view.yield) this.yield.show(view.yield);
     if (view.command) this.command.show(view.command);
     if (view.datasets) this.yield.showDatasets(view.datasets);
