@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from synthvlm_ui.cli.following import follow
-from synthvlm_ui.cli.output import Output, table
+from synthvlm_ui.cli.output import Output
 from synthvlm_ui.cli.parser import Commands
 
 if TYPE_CHECKING:
@@ -40,17 +40,16 @@ def _findings(options: argparse.Namespace, studio: Studio, output: Output) -> No
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
-    rows = [("finding", "", "paper", "here", "")]
-    rows += [(entry["id"], entry["title"], str(entry["paper"]), _ours(entry["ours"]), _VERDICTS[entry["holds"]])
-            for entry in found["findings"]]
-    yield from table(rows)
+    for entry in found["findings"]:
+        yield f"{entry['id']}  {entry['title']}: {_VERDICTS[entry['holds']]}"
+        yield f"    paper  {entry['paper']}"
+        if entry["ours"]:
+            yield f"    here   {_ours(entry['ours'])}"
     if found["source"] == "shipped":
         yield f"measured on {found['machine']}, {found['date']}; run without --show to measure here"
 
 
-def _ours(ours: Mapping[str, Any] | None) -> str:
+def _ours(ours: Mapping[str, Any]) -> str:
     """``name: mean ± sd unit (n)``."""
-    if ours is None:
-        return ""
     spread = "" if ours["sd"] is None else f" ± {ours['sd']:.3g}"
     return f"{ours['name']}: {ours['mean']:.3g}{spread} {ours['unit']} (n = {ours['n']})"

@@ -7,5 +7,6 @@ Opening this door imports no torch: ``laboratory`` does.
 from synthvlm_ui.findings.plan import FULL, QUICK, Plan
 from synthvlm_ui.findings.table import shipped, table, tasks_of
 from synthvlm_ui.findings.tasks import Results
+from synthvlm_ui.findings.weights import weights_key
 
-__all__ = ["FULL", "QUICK", "Plan", "Results", "shipped", "table", "tasks_of"]
+__all__ = ["FULL", "QUICK", "Plan", "Results", "shipped", "table", "tasks_of", "weights_key"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from synthvlm_ui.findings import FULL, Results, shipped, table
+from synthvlm_ui.findings import FULL, Results, shipped, table, weights_key
 from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.store import Workspace
@@ -26,7 +26,7 @@ class ClaimsDesk:
     def table(self) -> dict[str, Any]:
         """{findings, source "workspace", "shipped" or "none", seeds, machine, date, minutes}: this workspace's own
         numbers where it has any, else those that come with the program."""
-        own = table(FULL, Results(self._workspace.paths.findings / "results"))
+        own = table(FULL, Results(self._workspace.paths.findings / weights_key() / "results"))
         seeds = max((entry["ours"]["n"] for entry in own if entry["ours"]), default=0)
         if seeds:
             return {"findings": own, "source": "workspace", "seeds": seeds}

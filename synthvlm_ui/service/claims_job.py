@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from synthvlm_ui.findings import FULL, QUICK, table, tasks_of
+from synthvlm_ui.findings import FULL, QUICK, table, tasks_of, weights_key
 from synthvlm_ui.jobs import JobContext, JobStopped
 from synthvlm_ui.store import Workspace
 
@@ -23,7 +23,7 @@ def run_findings(context: JobContext, workspace: Workspace) -> Mapping[str, Any]
             raise JobStopped
 
     context.check_disk(workspace.root, 0)
-    laboratory = Laboratory(workspace.paths.findings, plan, told)
+    laboratory = Laboratory(workspace.paths.findings / weights_key(), plan, told)
     for seed, task in tasks:
         numbers = laboratory.result(task, seed)
         finished += 1

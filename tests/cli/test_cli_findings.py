@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from command_line import CommandLine
 
-from synthvlm_ui.findings import FULL, Results, tasks_of
+from synthvlm_ui.findings import FULL, Results, tasks_of, weights_key
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def line(open_command_line: Callable[[str], CommandLine]) -> CommandLine:
 def test_the_table_is_the_workspaces_own_once_a_finding_is_measured(line: CommandLine) -> None:
     before = line.answer("findings", "--show")
     assert before["source"] in ("shipped", "none") and len(before["findings"]) == 9
-    results = Results(line.workspace / "findings" / "results")
+    results = Results(line.workspace / "findings" / weights_key() / "results")
     task = next(task for _, task in tasks_of(FULL) if task.kind == "diversity")
     numbers = {"entropy_bits": 3.0, "top5": 0.5, "object_entropy_bits": 1.0, "object_top5": 0.5}
     results.put(task, FULL, 0, {"written": numbers | {"entropy_bits": 3.5}, "skewed": numbers}, 1.0)
