@@ -45,9 +45,14 @@ class EngineChoice:
     fuse_qkv: bool
     reason: str
 
+    @property
+    def place(self) -> str:
+        """Where the parts lie."""
+        return {"none": "all parts on the device", "model": "parts moved in and out",
+                "sequential": "layer by layer"}[self.offload]
+
     def __str__(self) -> str:
-        places = {"none": "all parts on the device", "model": "parts moved in and out", "sequential": "layer by layer"}
-        words = [self.dtype, f"{self.attention} attention", places[self.offload], f"VAE {self.vae}"]
+        words = [self.dtype, f"{self.attention} attention", self.place, f"VAE {self.vae}"]
         words += ["compiled blocks"] if self.compile else []
         words += ["fused QKV"] if self.fuse_qkv else []
         return ", ".join(words)

@@ -22,6 +22,11 @@ def _info(options: argparse.Namespace, studio: Studio, output: Output) -> None:
     output.result(facts, _lines(facts))
 
 
+def _note(backend: Mapping[str, Any]) -> str:
+    here = f"; here: {backend['engine']}" if backend.get("engine") else ""
+    return f"{backend.get('note') or ''}{here}"
+
+
 def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield f"workspace  {facts['workspace']}"
     yield f"device     {facts['device']}"
@@ -30,5 +35,5 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     for role, backends in facts["backends"].items():
         if backends:
             yield f"{role}:"
-            rows = [(f"  {each['name']}", str(each["status"]), str(each.get("note") or "")) for each in backends]
+            rows = [(f"  {each['name']}", str(each["status"]), _note(each)) for each in backends]
             yield from table(rows)

@@ -28,6 +28,7 @@ from synthvlm_ui.scoring import OPEN_SCORERS, parse_scorers
 from synthvlm_ui.service.caption_desk import SAMPLE_DATASET, CaptionDesk, command_line, prompt_caption
 from synthvlm_ui.service.caption_standing import standing_of
 from synthvlm_ui.service.devices import resolve_device
+from synthvlm_ui.service.generator_fit import fit_of, memory_here
 from synthvlm_ui.service.job_desk import JobDesk
 from synthvlm_ui.service.placement import Placement, slurm_script
 from synthvlm_ui.service.prompting import VARIATIONS, drawn_prompts, preview_prompts, prompt_of, wildcards_of
@@ -51,7 +52,8 @@ class GenerationDesk:
 
     def generators(self) -> list[dict[str, Any]]:
         """Everything that can draw, with what it is best at and whether it is ready."""
-        return [asdict(facts) for facts in list_generators()]
+        memory = memory_here()
+        return [{**asdict(facts), "engine": fit_of(facts, memory)} for facts in list_generators()]
 
     def estimate(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
                  limit: int | None = None, captions: str = KEPT) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import synthvlm_ui
-from synthvlm_ui.backends import list_backends
+from synthvlm_ui.backends import list_backends, list_generators
 from synthvlm_ui.jobs.locks import FileLock
 from synthvlm_ui.service.app_lock import hold
 from synthvlm_ui.service.candidate_desk import CandidateDesk
@@ -32,6 +32,7 @@ from synthvlm_ui.service.evaluation_desk import EvaluationDesk
 from synthvlm_ui.service.export_desk import ExportDesk
 from synthvlm_ui.service.finding_desk import FindingDesk
 from synthvlm_ui.service.generation_desk import GenerationDesk
+from synthvlm_ui.service.generator_fit import fit_of, memory_here
 from synthvlm_ui.service.head_desk import HeadDesk
 from synthvlm_ui.service.hosting import notice
 from synthvlm_ui.service.hub_desk import HubDesk
@@ -136,7 +137,10 @@ class Studio:
                 versions[name] = "not installed"
         captions = sum(self.workspace.captions.count(name) for name in self.workspace.captions.datasets())
         real = int(self.workspace.columns.is_real.sum())
-        return {"versions": versions, "device": default_device(), "backends": list_backends(),
+        backends, memory = list_backends(), memory_here()
+        for each, facts in zip(backends["generators"], list_generators(), strict=True):
+            each["engine"] = fit_of(facts, memory)
+        return {"versions": versions, "device": default_device(), "backends": backends,
                 "counts": {"captions": captions, "candidates": self.workspace.columns.n - real,
                            "real_images": real},
                 "workspace": str(self.workspace.root)}

@@ -126,7 +126,7 @@ class Generate extends SynthElement {
   generatorChanged() {
     const name = this.generator.value.trim();
     const one = this.generators.find((known) => known.name === name);
-    this.status.textContent = one ? `${one.status}${one.note ? `: ${one.note}` : ""}`
+    this.status.textContent = one ? `${one.status}${one.note ? `: ${one.note}` : ""}${one.engine ? `. Here: ${one.engine}` : ""}`
       : "A Hub id (owner/name) is downloaded when it starts; a directory is read as it is.";
     this.status.dataset.status = one?.status ?? "";
     for (const chip of this.presets.children) chip.setAttribute("aria-pressed", String(chip.dataset.name === name));
