@@ -11,7 +11,7 @@ from synthvlm_ui.findings import FULL, Plan, table, tasks_of
 from synthvlm_ui.findings.laboratory import Laboratory
 from synthvlm_ui.findings.tasks import Part, Task
 
-TINY = replace(FULL, seeds=1, real=8, pool=12, written=12, heldout=4, sizes=(4, 8), chosen=4, batch=4, steps=3, curve=2,
+TINY = replace(FULL, seeds=1, real=6, pool=8, written=8, heldout=3, sizes=(4, 8), chosen=4, batch=4, steps=3, curve=2,
                looking=8, looking_steps=2, language_steps=2, timed_steps=1)
 
 

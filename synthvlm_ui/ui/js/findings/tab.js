@@ -111,7 +111,7 @@ class Findings extends SynthElement {
 }
 
 const digits = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 0.1 ? value.toPrecision(3) : value.toFixed(3));
-const mean = (row) => digits(row.mean) + (row.sd === null ? "" : ` ± ${row.sd >= 0.1 ? row.sd.toPrecision(2) : row.sd.toFixed(3)}`);
+const mean = (row) => digits(row.mean) + (!row.sd ? "" : ` ± ${row.sd >= 0.1 ? row.sd.toPrecision(2) : row.sd.toFixed(3)}`);
 const seeds = (row) => ` (n = ${row.n})`;
 const shownUnit = (row) => (row.unit === "1" ? "" : row.unit);
 
