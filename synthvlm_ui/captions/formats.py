@@ -14,13 +14,11 @@ from synthvlm_ui.captions.encodings import check_file, find_encoding
 from synthvlm_ui.captions.flickr_files import looks_like_bars, looks_like_tokens
 from synthvlm_ui.captions.folder_files import METADATA, image_names
 from synthvlm_ui.captions.hub_datasets import hub_dataset
+from synthvlm_ui.captions.source import ENDINGS
 from synthvlm_ui.captions.tar_files import archives_of
 from synthvlm_ui.errors import UnreadableFile
 
 FILE_FORMATS = ("txt", "csv", "tsv", "json", "jsonl", "parquet", "tar")
-_ENDINGS = {".txt": "txt", ".text": "txt", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json",
-            ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet", ".tar": "webdataset",
-            ".token": "flickr-tokens"}
 _BINARY = frozenset({"parquet", "webdataset"})
 # Flickr8k and Flickr30k travel as "captions.txt" with a table's header; a caption seldom reads like one.
 _TABLE_HEADER = re.compile(r"(?:image|image_name|filename|file_name|image_path|id)\s*,.*\b(?:caption|comment|text)\b",
@@ -32,12 +30,12 @@ def find_format(path: Path) -> tuple[Path, str, str | None]:
 
     Raises: UnreadableFile, EmptyInput, BadSetting.
     """
-    if path.suffix.lower() not in _ENDINGS and (named := hub_dataset(str(path))) is not None:
+    if (named := hub_dataset(str(path))) is not None:
         return Path(str(named)), "hub", None
     if path.is_dir():
         return _format_of_folder(path)
     check_file(path)
-    form = _ENDINGS.get(path.suffix.lower())
+    form = ENDINGS.get(path.suffix.lower())
     if form is None:
         raise UnreadableFile(f"unknown ending {path.suffix!r}", where=str(path),
                              fix=f"Rename it to one of {', '.join(FILE_FORMATS)}, or give a folder.")

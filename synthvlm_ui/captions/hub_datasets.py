@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode
 from synthvlm_ui.captions.arrow_files import HELD, Held, Taken, batch_rows, read_tables, tables_of, taken_columns
 from synthvlm_ui.captions.hub_errors import OutOfReach, told
 from synthvlm_ui.captions.rows import Columns, Rejected
-from synthvlm_ui.captions.source import Row, Source
+from synthvlm_ui.captions.source import ENDINGS, Row, Source
 from synthvlm_ui.errors import BadSetting, UnreadableFile
 
 PREFIX = "hf:"
@@ -26,33 +26,37 @@ _NAME = r"[A-Za-z0-9][\w.-]*"
 _ID = re.compile(rf"{_NAME}/{_NAME}")
 # A path squeezes the two slashes of an address into one.
 _ADDRESS = re.compile(r"(?:https?:/+huggingface\.co/datasets/|hf:/+datasets/|hf:)")
-_OPTIONS = ("config", "split", "revision")
+_OPTIONS = ("config", "split", "revision", "files")
 _BATCH_ROWS = 1024
 _PROBE_TIMEOUT_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class HubDataset:
-    """A data set of the Hub, and which of its configurations, splits and revisions; None leaves it to the data set."""
+    """A data set of the Hub, and which of its configurations, splits, revisions and files; None leaves it to the data
+    set. ``files`` is a path or pattern inside it."""
 
     id: str
     config: str | None = None
     split: str | None = None
     revision: str | None = None
+    files: str | None = None
 
     def __str__(self) -> str:
         given = {name: value for name in _OPTIONS if (value := getattr(self, name))}
-        return f"{PREFIX}{self.id}" + (f"?{urlencode(given, safe='/')}" if given else "")
+        return f"{PREFIX}{self.id}" + ("?" + urlencode(given, safe="/*") if given else "")
 
 
 def hub_dataset(text: str) -> HubDataset | None:
     """What ``hf:USER/NAME``, the address of its page, or ``USER/NAME`` names, where no such file is on this machine.
 
-    ``?config=C&split=S&revision=R`` may follow. Raises: BadSetting for what begins so and goes on differently.
+    ``?config=C&split=S&revision=R&files=PATTERN`` may follow.
+    Raises: BadSetting for what begins so and goes on differently.
     """
     begins = _ADDRESS.match(text)
     name, _, options = text[begins.end() if begins else 0:].partition("?")
-    if begins is None and (not _ID.fullmatch(name) or Path(name).exists() or Path(name).parent.exists()):
+    if begins is None and (not _ID.fullmatch(name) or Path(name).suffix.lower() in ENDINGS or Path(name).exists()
+                           or Path(name).parent.exists()):
         return None
     name = name.strip("/")
     given = dict(parse_qsl(options))
@@ -132,10 +136,10 @@ def _streams(dataset: HubDataset, columns: Sequence[str] | None = None) -> dict[
 
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # nobody is told what is read here
     datasets.config.TORCH_AVAILABLE = False  # else a stream imports torch, of which nothing is used
-    builder = datasets.load_dataset_builder(dataset.id, dataset.config, revision=dataset.revision)
+    named = {"path": dataset.id, "name": dataset.config, "revision": dataset.revision, "data_files": dataset.files}
+    builder = datasets.load_dataset_builder(**named)
     if columns is not None and hasattr(builder.config, "columns"):
-        builder = datasets.load_dataset_builder(dataset.id, dataset.config, revision=dataset.revision,
-                                                columns=list(columns))
+        builder = datasets.load_dataset_builder(**named, columns=list(columns))
     if dataset.split is not None:
         return {dataset.split: builder.as_streaming_dataset(split=dataset.split)}
     return dict(builder.as_streaming_dataset())

@@ -44,7 +44,7 @@ def _told_error(dataset: Named, error: Exception) -> UnreadableFile:
             if found is not None:
                 return found
     return UnreadableFile(f"{dataset.id} cannot be read: {first}", where=str(dataset),
-                          fix="Look at its page, or download it and give the directory.")
+                          fix="Look at its page: --files PATTERN reads only some of its files.")
 
 
 def _gated(dataset: Named, error: Exception, first: str) -> UnreadableFile | None:

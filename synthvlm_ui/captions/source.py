@@ -1,6 +1,6 @@
 """What the reader of one format is given, and where it reports what it found.
 
-Knows nothing of any format.
+Knows of formats only how their files end.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any, TextIO
 from synthvlm_ui.captions.rows import Columns, find_columns
 from synthvlm_ui.errors import UnreadableFile
 
+ENDINGS = {".txt": "txt", ".text": "txt", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json",
+           ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet", ".tar": "webdataset",
+           ".token": "flickr-tokens"}
 # (line from 1, caption, id, image, facts beside them or None): the values as the file holds them, not yet checked.
 # A caption that is a list of several texts stands for several references of one image.
 Row = tuple[int, object, object, object, Mapping[str, Any] | None]

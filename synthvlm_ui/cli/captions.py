@@ -34,7 +34,8 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--limit", type=at_least(1), metavar="N",
                         help="captions to take (default: 10000 of a data set on the Hub, 200 of a corpus of the small "
                              "world, all of a file)")
-    for name, about in (("config", "configuration"), ("split", "split"), ("revision", "branch, tag or commit")):
+    for name, about in (("config", "configuration"), ("split", "split"), ("revision", "branch, tag or commit"),
+                        ("files", "path or pattern of the files to read")):
         parser.add_argument(f"--{name}", metavar="NAME", help=f"{about} of a data set on the Hub")
     parser.add_argument("--preview", action="store_true",
                         help="show how the first rows would be read, and store nothing")
@@ -44,7 +45,8 @@ def add_to(commands: Commands) -> None:
 
 def _import(options: argparse.Namespace, studio: Studio, output: Output) -> None:
     file = str(options.file)
-    hub = studio.hub.named(file, config=options.config, split=options.split, revision=options.revision)
+    hub = studio.hub.named(file, config=options.config, split=options.split, revision=options.revision,
+                           files=options.files)
     if options.preview:
         shown = studio.captions.preview(hub or options.file, options.map)
         output.result(shown, _preview_lines(shown))

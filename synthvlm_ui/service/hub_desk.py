@@ -46,8 +46,10 @@ class HubDesk:
         self._workspace, self._jobs = workspace, jobs
 
     def named(self, text: str, **options: str | None) -> str | None:
-        """``hf:USER/NAME...`` when this names a data set of the Hub, with its ``config``, ``split`` and ``revision``;
-        None for a file or folder. Raises: BadSetting."""
+        """``hf:USER/NAME...`` when this names a data set of the Hub, None for a file or folder.
+
+        ``options``: its ``config``, ``split``, ``revision`` and ``files``. Raises: BadSetting.
+        """
         dataset = hub_dataset(text)
         chosen = {name: value for name, value in options.items() if value}
         if dataset is None:

@@ -35,7 +35,7 @@ def _wanted(api: Api, body: Json, preview: bool = False) -> HubImport:
 def _source(api: Api, body: Json) -> str:
     """The data set that is named, as ``hf:USER/NAME...``: a page names no file of this machine. Raises: BadSetting."""
     given = text(body, "source").strip()
-    chosen = {name: str(body.get(name) or "").strip() for name in ("config", "split")}
+    chosen = {name: str(body.get(name) or "").strip() for name in ("config", "split", "files")}
     named = api.studio.hub.named(given if given.startswith(("hf:", "https://")) else f"hf:{given}", **chosen)
     if named is None:
         raise BadSetting(f"{given!r} names no data set of the Hub", fix="Give it as user/name.")

@@ -36,6 +36,8 @@ for line in sys.stdin:
 """
 
 
+LLAVA = [{"id": "7", "image": "00/7.jpg", "conversations": [{"from": "human", "value": "<image>\nWhat is it?"},
+                                                             {"from": "gpt", "value": "a tin robot"}]}]
 DATASETS = {
     PAIRS: {"README.md": b"---\nlicense: mit\n---\n", "data/train-00000-of-00002.parquet": table(range(20)),
             "data/train-00001-of-00002.parquet": table(range(20, 25)),
@@ -44,6 +46,7 @@ DATASETS = {
     "them/large": {"README.md": b"", "train.parquet": table(range(40), padding=1_000_000)},
     "them/beside": {"README.md": b"", "metadata.jsonl": b'{"file_name": "a.png", "text": "a grey wall"}\n',
                     "a.png": picture(3)},
+    "them/mixed": {"README.md": b"", "pairs.json": json.dumps(LLAVA).encode(), "meta.json": b'[{"id": 1, "url": "x"}]'},
     "them/gated": {"README.md": b"", "train.parquet": table(range(2))},
     "them/script": {"README.md": b"", "script.py": b"raise SystemExit"},
     "them/nothing": {"README.md": b""}}
@@ -125,6 +128,11 @@ def test_columns_are_guessed_or_named(ask: Asker) -> None:
     assert [row[:2] for row in ask("them/beside")["rows"]] == [["a grey wall", "train/0"]]
 
 
+def test_files_of_a_data_set_are_named(ask: Asker) -> None:
+    assert ask("hf:them/mixed?files=pairs.json")["rows"] == [["a tin robot", "00/7.jpg", {"split": "train"}]]
+    assert "holds no data files that can be read" in ask("hf:them/mixed?files=*.csv")["error"]
+
+
 def test_without_a_network_the_cache_is_read_or_said_to_be_missing(tmp_path: Path) -> None:
     snapshot = tmp_path / "hub" / "datasets--them--pairs" / "snapshots" / COMMIT
     for name, content in DATASETS[PAIRS].items():
@@ -159,10 +167,10 @@ def test_the_command_line_brings_captions_and_images(hub: HubServer, tmp_path: P
 @pytest.mark.parametrize(("text", "named"), [
     ("hf:them/pairs", HubDataset("them/pairs")), ("hf:squad", HubDataset("squad")), ("them/pairs", HubDataset(PAIRS)),
     ("https:/huggingface.co/datasets/them/pairs", HubDataset(PAIRS)),
-    ("hf:/datasets/them/pairs?split=a&config=b&revision=refs/convert/parquet",
-     HubDataset(PAIRS, "b", "a", "refs/convert/parquet")),
+    ("hf:/datasets/them/pairs?split=a&config=b&revision=refs/convert/parquet&files=a/*.json",
+     HubDataset(PAIRS, "b", "a", "refs/convert/parquet", "a/*.json")),
     ("tests/pairs", None), ("pairs", None), ("./them/pairs", None), ("/them/pairs", None), ("a/b/c", None),
-    ("captions.jsonl", None),
+    ("captions.jsonl", None), ("mistyped/captions.jsonl", None),
 ])
 def test_what_names_a_data_set(text: str, named: HubDataset | None) -> None:
     assert hub_dataset(text) == named

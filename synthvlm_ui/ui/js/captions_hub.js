@@ -11,7 +11,7 @@ class Hub extends SynthElement {
   build() {
     const input = (more = {}) => el("input", { spellcheck: "false", autocomplete: "off", ...more });
     this.inputs = { source: input({ placeholder: "user/name", required: true }), config: input({ placeholder: "its own default" }),
-      split: input({ placeholder: "all" }), limit: input({ type: "number", min: 1, max: 100000000, value: 10000, required: true }),
+      split: input({ placeholder: "all" }), files: input({ placeholder: "all" }), limit: input({ type: "number", min: 1, max: 100000000, value: 10000, required: true }),
       caption: input({ placeholder: "guessed" }) };
     this.images = el("input", { type: "checkbox" });
     this.look = el("button", { type: "button", class: "s-button", text: "Look at the first rows", onclick: () => this.run("preview") });
@@ -22,11 +22,11 @@ class Hub extends SynthElement {
     this.report = el("synth-import-report");
     this.command = el("synth-command");
     this.commands = new Latest((body) => post("hub/command", body), (found) => this.described(found), (error) => this.refuse(error));
-    const { source, config, split, limit, caption } = this.inputs;
+    const { source, config, split, files, limit, caption } = this.inputs;
     this.append(el("form", { class: "s-form", onsubmit: (event) => { event.preventDefault(); this.run("import"); } },
       field("Data set (Hub id or address)", source, el("p", { text: "This server fetches it; a gated or private one needs HF_TOKEN." })),
-      el("div", { class: "s-trio" }, field("Configuration", config), field("Split", split), field("Captions at most", limit)),
-      field("Column of the captions", caption), el("label", { class: "s-option" }, this.images, "Store its images as real ones too"),
+      el("div", { class: "s-trio" }, field("Configuration", config), field("Split", split), field("Files", files)),
+      el("div", { class: "s-pair" }, field("Captions at most", limit), field("Column of the captions", caption)), el("label", { class: "s-option" }, this.images, "Store its images as real ones too"),
       this.said, el("div", { class: "s-row" }, this.look, this.start), this.standing.root, this.preview, this.report, this.command));
   }
 
