@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import torch
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+# Narrow networks lose most by rounding (0.005 of the small world's cosine) and cost a millisecond or two anyway.
+_WORTH_ROUNDING = 20_000_000
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
@@ -36,17 +38,19 @@ class OpenClipEmbedder:
 
     Args: ``name`` as the registry takes it; ``directory`` or ``hub_id`` say where its files are, and a name alone is
     open_clip's "MODEL/TAG". ``precision`` is fp32, bf16, fp16 or auto (fp16 on cards; on processors bf16 where they
-    multiply it, else fp32). ``batch_size`` bounds what is on the device at once.
+    multiply it and the model is large enough to gain, else fp32). ``batch_size`` bounds what is on the device at once.
     Raises: ModelUnavailable, UnknownName, BadSetting.
     """
 
     def __init__(self, name: str, *, directory: Path | None = None, hub_id: str = "", device: str = "cpu",
                  precision: str = "auto", batch_size: int = 64) -> None:
         self._device, self._batch_size = device, batch_size
-        self._dtype = _dtype_of(precision, device)
         directory = directory or _fetch(hub_id or _hub_id_of(name))
         config = read_json(directory / CONFIG)
-        self._model, self._tokenizer = _load(directory, config, device, self._dtype)
+        _check_activation(hub_id or name, config)
+        model, self._tokenizer = _load(directory, config, device)
+        self._dtype = _dtype_of(precision, device, sum(each.numel() for each in model.parameters()))
+        self._model = model.to(dtype=self._dtype).eval()
         side = self._model.visual.image_size
         self._preprocess = ClipPreprocess.of(config.get("preprocess_cfg") or {},
                                              side[0] if isinstance(side, tuple | list) else side)
@@ -114,18 +118,26 @@ class OpenClipEmbedder:
         return len(self._tokenizer.encode(text)) + 2
 
 
-def _dtype_of(precision: str, device: str) -> torch.dtype:
+def _dtype_of(precision: str, device: str, parameters: int) -> torch.dtype:
     import torch
 
     if precision == "auto":
-        return embedder_dtype(device)
+        small = device == "cpu" and parameters < _WORTH_ROUNDING
+        return torch.float32 if small else embedder_dtype(device)
     if precision not in _PRECISIONS:
         raise BadSetting(f"precision {precision!r} is not known", fix=f"Use auto, {', '.join(_PRECISIONS)}.")
     dtype: torch.dtype = getattr(torch, _PRECISIONS[precision])
     return dtype
 
 
-def _load(directory: Path, config: dict[str, Any], device: str, dtype: torch.dtype) -> tuple[Any, Any]:
+def _check_activation(name: str, config: dict[str, Any]) -> None:
+    """OpenAI's weights were trained with QuickGELU; with GELU they load and give other numbers. Raises: BadSetting."""
+    if name.endswith((".openai", "/openai")) and not (config.get("model_cfg") or {}).get("quick_gelu"):
+        raise BadSetting("this configuration has another activation than OpenAI's weights were trained with",
+                         where=name, fix='Set "quick_gelu": true in its open_clip_config.json.')
+
+
+def _load(directory: Path, config: dict[str, Any], device: str) -> tuple[Any, Any]:
     """Model and tokenizer of a directory. Raises: ModelUnavailable."""
     if not isinstance(config.get("model_cfg"), dict) or not (directory / WEIGHTS).is_file():
         raise ModelUnavailable(f"no open_clip model ({CONFIG} and {WEIGHTS})", where=str(directory),
@@ -143,14 +155,19 @@ def _load(directory: Path, config: dict[str, Any], device: str, dtype: torch.dty
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise ModelUnavailable(f"this open_clip model cannot be loaded: {reason}", where=str(directory)) from error
-    return model.to(dtype=dtype).eval(), tokenizer
+    return model, tokenizer
 
 
 @contextmanager
 def _without_random_weights_warning() -> Iterator[None]:
-    """open_clip warns on the root logger that the weights are random, which they are for one more line."""
+    """open_clip warns on the root logger that the weights are random, which they are for one more line.
+
+    Its warning that the activation is not that of the weights is no warning here. Raises: BadSetting.
+    """
 
     def keep(record: logging.LogRecord) -> bool:
+        if "QuickGELU mismatch" in record.getMessage():
+            raise BadSetting(record.getMessage(), fix="Choose the configuration whose name ends in -quickgelu.")
         return "No pretrained weights loaded" not in record.getMessage()
 
     root = logging.getLogger()

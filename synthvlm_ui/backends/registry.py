@@ -58,6 +58,10 @@ EMBEDDERS: dict[str, EmbedderEntry] = {
     )
 }
 
+# What papers call them -> the entry, which says the activation too.
+EMBEDDER_ALIASES = {"ViT-B/32": "ViT-B-32-quickgelu/openai", "ViT-L/14-336": "ViT-L-14-336-quickgelu/openai",
+                    "ViT-L/14@336px": "ViT-L-14-336-quickgelu/openai"}
+
 # Caption writers by name -> what they are; a Hub id or directory opens transformers, openai:MODEL@URL a server.
 WRITERS: dict[str, str] = {
     "miniature": "small world: writes its own sentences, follows no instruction",
@@ -145,6 +149,7 @@ def create_generator(name_or_path: str, device: str = "auto", engine: EngineSett
 def require_embedder(name: str) -> None:
     """Makes sure, within seconds, that this embedder can be had. Raises: UnknownName, ModelUnavailable, BadSetting."""
     _require_package("open_clip", "open_clip_torch")
+    name = EMBEDDER_ALIASES.get(name, name)
     entry = EMBEDDERS.get(name) or _custom_embedder(name)
     if entry.directory is not None:
         _check_clip_directory(entry)
@@ -158,6 +163,7 @@ def create_embedder(name: str, device: str = "auto") -> Embedder:
     Raises: UnknownName, ModelUnavailable, BadSetting.
     """
     require_embedder(name)
+    name = EMBEDDER_ALIASES.get(name, name)
     from synthvlm_ui.backends.device import choose_device
 
     entry = EMBEDDERS.get(name) or _custom_embedder(name)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ import torch
 from tiny_clip import CONTEXT
 
 from synthvlm_ui.backends import create_embedder
-from synthvlm_ui.backends.open_clip_embedder import OpenClipEmbedder
+from synthvlm_ui.backends.open_clip_embedder import OpenClipEmbedder, _dtype_of, _without_random_weights_warning
+from synthvlm_ui.backends.registry import EMBEDDER_ALIASES, EMBEDDERS
 from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.errors import BadSetting, ModelUnavailable, OutOfMemory, UnknownName
 
@@ -70,6 +73,30 @@ def test_settings_say_everything_a_number_depends_on(models: Path) -> None:
     assert half.info.settings["precision"] == "bf16"
     assert half.info.key != embedder.info.key
     assert half.embed_images(images(3)) == pytest.approx(embedder.embed_images(images(3)), abs=0.03)
+
+
+def test_small_models_are_not_rounded_and_large_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synthvlm_ui.backends.open_clip_embedder.embedder_dtype", lambda device: torch.bfloat16)
+    assert _dtype_of("auto", "cpu", 1_500_000) == torch.float32
+    assert _dtype_of("auto", "cpu", 151_000_000) == torch.bfloat16
+    assert _dtype_of("auto", "cuda", 1_500_000) == torch.bfloat16  # of whatever the card is best at
+
+
+def test_the_wrong_activation_is_an_error(models: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(models / "clip", tmp_path / "vit_base_patch32_clip_224.openai"))
+    config = json.loads((copy / "open_clip_config.json").read_text())
+    for right in (False, True):
+        config["model_cfg"]["quick_gelu"] = right
+        (copy / "open_clip_config.json").write_text(json.dumps(config))
+        with nullcontext() if right else pytest.raises(BadSetting, match="activation"):
+            OpenClipEmbedder(str(copy), directory=copy)
+    with pytest.raises(BadSetting, match="QuickGELU"), _without_random_weights_warning():
+        logging.warning("QuickGELU mismatch between final model config and pretrained tag.")
+
+
+def test_papers_names_mean_the_entries_with_their_activation() -> None:
+    for name, entry in EMBEDDER_ALIASES.items():
+        assert entry in EMBEDDERS and "quickgelu" in entry, name
 
 
 def test_out_of_memory_halves_the_batch(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from PIL import Image
 
-from synthvlm_ui.backends.device import has_bf16_units
 from synthvlm_ui.backends.model_files import content_digest
 from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.records import Candidate, Caption, ScorerInfo
@@ -46,7 +45,7 @@ TIMES = ("at dawn", "at noon", "at night", "in the rain", "in winter", "in autum
 # What the shipped CLIP would have written, so that a search by text finds its model.
 CLIP = ScorerInfo("clip", ("clip_cosine", "truncated"), {
     "model": "miniature", "weights": content_digest(MINIATURE / "clip"), "library": "open_clip",
-    "precision": "bf16" if has_bf16_units() else "fp32", "side_px": 64,
+    "precision": "fp32", "side_px": 64,
     "resize": "squash, bicubic, antialiased, uint8", "context_tokens": 32, "prefix": "A photo depicts "})
 SSIM = ScorerInfo("ssim", ("ssim",), {"route": "1024-336-1024, bicubic"})
 GUARDS = ScorerInfo("guards", ("sharpness", "entropy_bits", "std", "guard", "phash"), {"made": "up"})
