@@ -107,7 +107,14 @@ def best_kernel(values: int = _WORTH_COMPILING) -> str:
     """The name of the fastest kernel that this installation has for pictures of so many values."""
     if values >= _WORTH_COMPILING and _numba_works():
         return "numba"
-    return "opencv" if importlib.util.find_spec("cv2") is not None else "scikit-image"
+    return "opencv" if _has_opencv() else "scikit-image"
+
+
+def _has_opencv() -> bool:
+    try:
+        return importlib.util.find_spec("cv2") is not None
+    except ValueError:  # another thread is importing it: for a moment it is there without a spec
+        return True
 
 
 @lru_cache(maxsize=1)
