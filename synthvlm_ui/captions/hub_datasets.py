@@ -82,8 +82,8 @@ def read_hub(source: Source) -> Iterator[Row | Rejected]:
     with told(dataset):
         splits = _streams(dataset)
         source.notes.append(f"splits: {', '.join(splits)}")
-        for split in splits:
-            for row, (text, given, image) in enumerate(_rows(source, dataset, split)):
+        for split, stream in splits.items():
+            for row, (text, given, image) in enumerate(_rows(source, dataset, split, stream)):
                 number += 1
                 yield number, text, given, f"{split}/{row}" if isinstance(image, Held) else image, {"split": split}
 
@@ -127,7 +127,11 @@ def _read_cached(source: Source, dataset: HubDataset, problem: OutOfReach) -> It
     if not tables_of(folder):
         raise problem
     source.notes.append("the Hub cannot be reached: read from its cache on this machine")
-    yield from read_tables(Source(folder, source.format, None, source.mapping, notes=source.notes))
+    cached = Source(folder, source.format, None, source.mapping, notes=source.notes)
+    for row in read_tables(cached):
+        source.columns, source.names = cached.columns, cached.names
+        if isinstance(row, Rejected) or dataset.split in (None, (row[4] or {}).get("split")):
+            yield row
 
 
 def _streams(dataset: HubDataset, columns: Sequence[str] | None = None) -> dict[str, Any]:
@@ -145,9 +149,8 @@ def _streams(dataset: HubDataset, columns: Sequence[str] | None = None) -> dict[
     return dict(builder.as_streaming_dataset())
 
 
-def _rows(source: Source, dataset: HubDataset, split: str) -> Iterator[tuple[object, ...]]:
+def _rows(source: Source, dataset: HubDataset, split: str, stream: Any) -> Iterator[tuple[object, ...]]:
     """(caption, id, image) of one split. Bytes of images are not fetched where the files tell beforehand of them."""
-    stream = _streams(dataset)[split]
     names = stream.column_names
     if names is not None:
         columns = _choose(source, names)

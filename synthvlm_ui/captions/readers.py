@@ -50,6 +50,7 @@ FORMATS = tuple(_READERS)
 class ReadCaptions:
     """The captions of one file as an iterator, and what was noticed on the way; complete once it is exhausted.
 
+    ``at_limit`` says that it stopped at the limit, so there may be more.
     ``format`` and ``encoding`` say how the file was read, ``columns`` which columns were taken (None until known or
     where a file has none), ``notes`` what a user should be told. ``read`` counts captions, ``reasons`` rejected rows
     by reason, and ``rejected`` lists the first 1,000 of them.
@@ -58,6 +59,7 @@ class ReadCaptions:
     def __init__(self, source: Source, limit: int | None) -> None:
         self.path, self.format, self.encoding = source.path, source.format, source.encoding
         self.read = 0
+        self.at_limit = False
         self.rejected: list[Rejected] = []
         self.reasons: Counter[str] = Counter()
         self._source, self._limit = source, limit
@@ -112,7 +114,7 @@ class ReadCaptions:
                 self.read += 1
                 yield caption
                 if self.read == self._limit:
-                    self.notes.append(f"stopped at {self._limit:,} captions; --limit N takes more")
+                    self.at_limit = True
                     return
 
     def _reject(self, row: Rejected) -> None:

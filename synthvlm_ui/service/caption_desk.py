@@ -95,6 +95,8 @@ class CaptionDesk:
                watch: Callable[[int], None] | None = None) -> dict[str, Any]:
         captions = read if watch is None else _watched(read, watch)
         added = self._workspace.captions.add(dataset, captions, on_duplicate=on_duplicate, source=source)
+        if read.at_limit:
+            read.notes.append(f"stopped at {read.read:,} captions; --limit N takes more")
         reasons = Counter(read.reasons)
         if added.duplicates:
             reasons["duplicate"] += added.duplicates

@@ -29,7 +29,7 @@ for line in sys.stdin:
     try:
         read = read_captions(name, mapping=mapping, limit=limit)
         rows = [[caption.caption, caption.image, dict(caption.meta)] for caption in read]
-        answer = {"rows": rows, "notes": read.notes, "torch": "torch" in sys.modules}
+        answer = {"rows": rows, "notes": read.notes, "at_limit": read.at_limit, "torch": "torch" in sys.modules}
     except SynthVLMError as error:
         answer = {"error": str(error), "kind": type(error).__name__}
     print(json.dumps(answer), flush=True)
@@ -95,7 +95,7 @@ def test_splits_come_one_after_the_other_up_to_a_limit(ask: Asker) -> None:
     assert not whole["torch"], "reading captions loads no engine"
     some = ask("hf:" + PAIRS, limit=22)
     assert some["rows"] == whole["rows"][:22]
-    assert "stopped at 22 captions; --limit N takes more" in some["notes"]
+    assert some["at_limit"] and not whole["at_limit"]
     assert ask(f"hf:{PAIRS}?split=test")["rows"] == whole["rows"][25:]
 
 
@@ -141,9 +141,10 @@ def test_without_a_network_the_cache_is_read_or_said_to_be_missing(tmp_path: Pat
     (tmp_path / "hub" / "datasets--them--pairs" / "refs").mkdir()
     (tmp_path / "hub" / "datasets--them--pairs" / "refs" / "main").write_text(COMMIT)
     asker = Asker(environment("http://127.0.0.1:9", tmp_path))
-    found, missing = asker(PAIRS), asker("them/other")
+    found, missing, part = asker(PAIRS), asker("them/other"), asker(f"hf:{PAIRS}?split=test")
     asker.close()
     assert sorted(row[0] for row in found["rows"]) == sorted(f"caption {number}" for number in range(30))
+    assert [row[0] for row in part["rows"]] == [f"caption {number}" for number in range(25, 30)]
     assert any("from its cache" in note for note in found["notes"])
     assert "the Hub cannot be reached" in missing["error"]
     offline = Asker(environment("http://127.0.0.1:9", tmp_path, HF_HUB_OFFLINE="1"))
@@ -157,6 +158,7 @@ def test_the_command_line_brings_captions_and_images(hub: HubServer, tmp_path: P
     ran = subprocess.run(words, env=environment(hub.url, tmp_path / "home"), capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout.splitlines()[-1])
+    assert "stopped at 23 captions; --limit N takes more" in told["notes"]
     assert (told["imported"], told["rejected"], told["images"]["stored"], told["images"]["skipped"]) == (23, 0, 23, 0)
     refused = subprocess.run([*words[:8], "them/gated", "--dataset", "theirs2"], capture_output=True, text=True,
                              env=environment(hub.url, tmp_path / "home"))
