@@ -84,14 +84,6 @@ def test_a_line_that_does_not_parse_is_one_line_on_stderr_and_one_object(
     assert answer["error"]["kind"] == "BadSetting"
 
 
-@pytest.mark.parametrize("line", [
-    ["findings", "--quick"],
-])
-def test_what_does_not_work_yet_is_not_accepted(line: list[str]) -> None:
-    with pytest.raises(BadSetting):
-        build_parser().parse_args(line)
-
-
 def test_a_typing_error_needs_no_workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workspace = tmp_path / "new"
     assert main(["--workspace", str(workspace), "generate", "--dataset", "d", "--width", "wide"]) == 2

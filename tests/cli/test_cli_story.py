@@ -204,7 +204,7 @@ def test_a_stopped_job_is_resumed_where_it_was(line: CommandLine) -> None:
 
 
 def test_interrupting_the_terminal_leaves_the_job_running(line: CommandLine) -> None:
-    process = line.start("generate", "--dataset", "toys", "--seed", 12, "--images-per-caption", 12, "--scorers", "none")
+    process = line.start("generate", "--dataset", "toys", "--seed", 12, "--images-per-caption", 48, "--scorers", "none")
     assert process.stderr
     assert any(text.startswith("[") for text in iter(process.stderr.readline, ""))
     process.send_signal(signal.SIGINT)
@@ -214,7 +214,7 @@ def test_interrupting_the_terminal_leaves_the_job_running(line: CommandLine) -> 
     assert f"jobs show {job_id} --follow" in stderr
     assert f"jobs stop {job_id}" in stderr
     (job,) = line.answer("jobs", "show", job_id, "--follow")["jobs"]
-    assert job["result"]["generated"] == 12 * len(CAPTIONS)
+    assert job["result"]["generated"] == 48 * len(CAPTIONS)
 
 
 def test_people_read_lines_on_stdout(line: CommandLine) -> None:
