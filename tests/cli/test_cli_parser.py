@@ -9,7 +9,6 @@ import pytest
 
 from synthvlm_ui.cli import build_parser, main
 from synthvlm_ui.cli.generate import settings_of
-from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.records import GenerationSettings
 
 
