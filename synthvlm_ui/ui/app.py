@@ -68,7 +68,8 @@ def _login(settings: AppSettings) -> list[Middleware]:
     if settings.auth is None:
         return []
     return [Middleware(RequireLogin, accounts=Accounts(settings.auth),
-                       sessions=Sessions.of_workspace(settings.workspace, settings.read_only))]
+                       sessions=Sessions.of_workspace(settings.workspace, settings.read_only),
+                       hosted=bool(os.environ.get("SPACE_ID")))]
 
 
 def _rest(page: Any) -> None:

@@ -99,21 +99,27 @@ class Patience:
         self._wrong: dict[str, tuple[int, float]] = {}
         self._lock = threading.Lock()
 
-    def wait_s(self, *keys: str) -> float:
+    def enter(self, *keys: str) -> float:
+        """Seconds to wait, or 0.0 for a try, which counts as wrong until ``forgive``.
+
+        Counted before the password is looked at, so that tries sent at the same moment do not all pass.
+        """
         with self._lock:
             now = time.monotonic()
-            return max([0.0, *(self._until(key) - now for key in keys)])
-
-    def note(self, fits: bool, *keys: str) -> None:
-        with self._lock:
+            wait = max(self._until(key) - now for key in keys)
+            if wait > 0:
+                return wait
             if len(self._wrong) > 10_000:  # somebody tries names without end: the oldest half is forgotten
                 for key in sorted(self._wrong, key=lambda one: self._wrong[one][1])[:5_000]:
                     del self._wrong[key]
             for key in keys:
-                if fits:
-                    self._wrong.pop(key, None)
-                else:
-                    self._wrong[key] = (self._wrong.get(key, (0, 0.0))[0] + 1, time.monotonic())
+                self._wrong[key] = (self._wrong.get(key, (0, 0.0))[0] + 1, now)
+            return 0.0
+
+    def forgive(self, *keys: str) -> None:
+        with self._lock:
+            for key in keys:
+                self._wrong.pop(key, None)
 
     def _until(self, key: str) -> float:
         tries, last = self._wrong.get(key, (0, 0.0))
@@ -123,19 +129,20 @@ class Patience:
 class RequireLogin:
     """Lets through only who is logged in."""
 
-    def __init__(self, app: ASGIApp, accounts: Accounts, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, accounts: Accounts, sessions: Sessions, hosted: bool = False) -> None:
         self.app, self._accounts, self._sessions, self._patience = app, accounts, sessions, Patience()
+        self._hosted = hosted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        path = str(scope.get("path", ""))
+        path = _inside(scope)
         name = self._who(scope)
-        if scope["type"] == "http" and path.endswith(LOGOUT) and scope["method"] == "POST":
+        if scope["type"] == "http" and path == LOGOUT and scope["method"] == "POST":
             return await self._left()(scope, receive, send)
-        if path.endswith(STARTUP):
+        if scope["type"] == "http" and path == STARTUP:
             return await self.app(scope, receive, send)
-        if scope["type"] == "http" and path.endswith(LOGIN):
+        if scope["type"] == "http" and path == LOGIN:
             return await (await self._answer(Request(scope, receive)))(scope, receive, send)
         if name is None:
             if scope["type"] == "websocket":
@@ -154,8 +161,7 @@ class RequireLogin:
 
     def _ask(self, scope: Scope) -> Response:
         """The page itself becomes the form; everything else is refused."""
-        inside = str(scope["path"]).removeprefix(str(scope.get("root_path", ""))).rstrip("/")
-        if scope["method"] == "GET" and not inside:
+        if scope["method"] == "GET" and not _inside(scope).rstrip("/"):
             return _page(LOGIN.lstrip("/"), "", 401)
         facts = {"text": "You are not logged in. Open the page and log in.", "kind": "NotLoggedIn"}
         return JSONResponse({"error": facts}, 401, headers={"Cache-Control": "no-store"})
@@ -169,19 +175,20 @@ class RequireLogin:
             return _page("login", "That was no login form.", 400)
         name, password = (form.get(key, [""])[0] for key in ("name", "password"))
         keys = (f"name {name}", f"address {request.client.host if request.client else ''}")
-        wait = self._patience.wait_s(*keys)
+        wait = self._patience.enter(*keys)
         if wait > 0:
             answer = _page("login", f"Too many wrong passwords. Wait {wait:.0f} s and try again.", 429)
             answer.headers["Retry-After"] = str(int(wait) + 1)
             return answer
         fits = await run_in_threadpool(self._accounts.verify, name, password)
-        self._patience.note(fits, *keys)
         if not fits:
             return _page("login", "Name or password is wrong.", 401)
+        self._patience.forgive(*keys)
         inside = RedirectResponse("../../", 303)
         secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
-        inside.set_cookie(COOKIE, self._sessions.cookie(name), max_age=SESSION_S, httponly=True, samesite="lax",
-                          secure=secure, path="/")
+        # In the Hub's frame a lax cookie never comes back; SameOrigin refuses what other sites ask for.
+        inside.set_cookie(COOKIE, self._sessions.cookie(name), max_age=SESSION_S, httponly=True, path="/",
+                          samesite="none" if self._hosted and secure else "lax", secure=secure)
         return inside
 
     @staticmethod
@@ -189,6 +196,11 @@ class RequireLogin:
         left = RedirectResponse("../../", 303)
         left.delete_cookie(COOKIE, path="/")
         return left
+
+
+def _inside(scope: Scope) -> str:
+    """The path below the one under which a proxy shows the app."""
+    return str(scope.get("path", "")).removeprefix(str(scope.get("root_path", "")))
 
 
 async def _body(request: Request) -> str:

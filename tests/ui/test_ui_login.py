@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import io
 import stat
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ from typing import Any
 import httpx
 import pytest
 from small_workspace import CAPTIONS, fill
+from starlette.responses import PlainTextResponse
 
 from synthvlm_ui.cli import main
 from synthvlm_ui.errors import BadSetting, EmptyInput, UnreadableFile
 from synthvlm_ui.service import Accounts, Studio, add_account
-from synthvlm_ui.ui.login import FREE_TRIES, Patience, Sessions
+from synthvlm_ui.ui.login import FREE_TRIES, Patience, RequireLogin, Sessions
 
 PASSWORDS = {"asa": "correct horse", "bo": "battery staple"}
 
@@ -102,15 +105,63 @@ class TestSessions:
         monkeypatch.setattr("synthvlm_ui.ui.login.time.monotonic", lambda: now[0])
         patience, waits = Patience(), []
         for _ in range(FREE_TRIES + 12):
-            waits.append(patience.wait_s("name asa", "address 1"))
-            now[0] += max(0.0, waits[-1])
-            patience.note(False, "name asa", "address 1")
+            waits.append(patience.enter("name asa", "address 1"))
+            now[0] += waits[-1]
+            if waits[-1]:
+                assert patience.enter("name asa", "address 1") == 0.0
         assert waits[:FREE_TRIES] == [0.0] * FREE_TRIES
         assert all(later >= earlier for earlier, later in zip(waits[FREE_TRIES:], waits[FREE_TRIES + 1:], strict=False))
         assert waits[-1] == 900
-        assert patience.wait_s("name bo", "address 2") == 0.0
-        patience.note(True, "name asa", "address 1")
-        assert patience.wait_s("name asa") == 0.0
+        assert patience.enter("name asa", "address 2") > 0 and patience.enter("name bo", "address 1") > 0
+        assert patience.enter("name bo", "address 2") == 0.0
+        patience.forgive("name asa", "address 1")
+        assert patience.enter("name asa", "address 1") == 0.0
+
+
+class TestTheDoor:
+    """The guard alone, in front of an app that lets everybody see everything."""
+
+    @staticmethod
+    def asked(folder: Path, ask: Callable[[httpx.AsyncClient], Awaitable[list[httpx.Response]]],
+              hosted: bool = False) -> list[httpx.Response]:
+        salt = b"salt" * 4  # of little work, so that many tries cost this test nothing
+        digest = hashlib.scrypt(PASSWORDS["asa"].encode(), salt=salt, n=16, r=8, p=1, dklen=32)
+        (folder / "users").write_text(f"asa:scrypt:16:8:1:{salt.hex()}:{digest.hex()}\n")
+        door = RequireLogin(PlainTextResponse("inside"), Accounts(folder / "users"), Sessions(b"k" * 32), hosted)
+
+        async def run() -> list[httpx.Response]:
+            transport = httpx.ASGITransport(app=door)
+            async with httpx.AsyncClient(transport=transport, base_url="https://synth.lab.org") as client:
+                return await ask(client)
+
+        return asyncio.run(run())
+
+    def test_a_path_that_ends_like_an_open_one_is_not_open(self, tmp_path: Path) -> None:
+        ends = ("/gradio_api/startup-events", "/gradio_api/synthvlm/login", "/gradio_api/synthvlm/logout")
+
+        async def ask(client: httpx.AsyncClient) -> list[httpx.Response]:
+            return [await client.request(method, "/gradio_api/file=x" + end) for end in ends
+                    for method in ("GET", "POST")]
+
+        assert [answer.status_code for answer in self.asked(tmp_path, ask)] == [401] * 6
+
+    def test_guesses_sent_at_the_same_moment_do_not_all_pass(self, tmp_path: Path) -> None:
+        async def ask(client: httpx.AsyncClient) -> list[httpx.Response]:
+            return await asyncio.gather(*(client.post(
+                "/gradio_api/synthvlm/login", data={"name": "asa", "password": f"guess {number}"})
+                for number in range(60)))
+
+        codes = [answer.status_code for answer in self.asked(tmp_path, ask)]
+        assert codes.count(401) == FREE_TRIES and codes.count(429) == 60 - FREE_TRIES
+
+    @pytest.mark.parametrize(("hosted", "said"), [(True, "samesite=none"), (False, "samesite=lax")])
+    def test_a_login_inside_the_hubs_frame_is_kept(self, tmp_path: Path, hosted: bool, said: str) -> None:
+        async def ask(client: httpx.AsyncClient) -> list[httpx.Response]:
+            return [await client.post("/gradio_api/synthvlm/login", data={"name": "asa", "password": PASSWORDS["asa"]})]
+
+        (inside,) = self.asked(tmp_path, ask, hosted)
+        cookie = inside.headers["set-cookie"].lower()
+        assert inside.status_code == 303 and said in cookie and "secure" in cookie and "httponly" in cookie
 
 
 @pytest.fixture(scope="module")
