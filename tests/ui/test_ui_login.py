@@ -7,6 +7,7 @@ import hashlib
 import io
 import stat
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,8 @@ class TestTheDoor:
             async with httpx.AsyncClient(transport=transport, base_url="https://synth.lab.org") as client:
                 return await ask(client)
 
-        return asyncio.run(run())
+        with ThreadPoolExecutor(1) as thread:  # a browser test may have left a loop running in this one
+            return thread.submit(asyncio.run, run()).result()
 
     def test_a_path_that_ends_like_an_open_one_is_not_open(self, tmp_path: Path) -> None:
         ends = ("/gradio_api/startup-events", "/gradio_api/synthvlm/login", "/gradio_api/synthvlm/logout")
