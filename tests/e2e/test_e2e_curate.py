@@ -204,11 +204,12 @@ def test_the_detail_shows_every_fact_and_takes_verdicts(page: Any) -> None:
     page.locator(".s-tile").nth(3).click()
     dialog = page.get_by_role("dialog", name="Candidate")
     dialog.wait_for()
+    until(page, lambda: "Scorer clip" in dialog.inner_text())  # the facts come after the picture
     facts = dialog.inner_text()
     for word in ("Seed", "Sampler", "Revision", "Guidance scale", "Scorer clip", "2.5 × cosine", "100 × cosine"):
         assert word in facts, word
     assert page.evaluate("getComputedStyle(document.querySelector('.s-whole')).imageRendering") == "pixelated"
-    assert dialog.locator(".s-sibling").count() == 2
+    until(page, lambda: dialog.locator(".s-sibling").count() == 2)
     snap(page, "curate-detail")
     before = dialog.locator(".s-facts").inner_text()
     page.keyboard.press("ArrowRight")
@@ -218,7 +219,7 @@ def test_the_detail_shows_every_fact_and_takes_verdicts(page: Any) -> None:
     page.keyboard.press("z")
     until(page, lambda: dialog.get_by_role("button", name="Keep").get_attribute("aria-pressed") == "false")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.classList.contains('s-tile')")
+    until(page, lambda: page.evaluate("document.activeElement.classList.contains('s-tile')"))
 
 
 def test_markup_in_captions_is_text_everywhere(page: Any) -> None:
@@ -229,7 +230,7 @@ def test_markup_in_captions_is_text_everywhere(page: Any) -> None:
     tile = page.locator(".s-tile", has_text="onerror").first
     assert tile.locator(".s-tile-caption").text_content().startswith("<img src=x")
     tile.click()
-    assert MARKUP in page.get_by_role("dialog", name="Candidate").inner_text()
+    until(page, lambda: MARKUP in page.get_by_role("dialog", name="Candidate").inner_text())
     page.keyboard.press("Escape")
     open_room(page, "Captions")
     page.locator(".s-caption", has_text="onerror").wait_for()
