@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from synthvlm_ui.errors import WorkspaceError
 from synthvlm_ui.generation import encode_thumbnail
 from synthvlm_ui.jobs.locks import is_held
@@ -115,8 +117,6 @@ class WorkspaceCheck:
 
     def _fitting(self, rows: int, registered: set[tuple[str, str]]) -> tuple[str, str, CandidateIds] | None:
         """The only shard without a registration that has so many candidates, whose place in the journal was lost."""
-        import numpy as np
-
         store = ShardStore(self._paths)
         fit = [(dataset, shard, contents.candidate_ids) for dataset in store.datasets()
                for shard in store.names(dataset) if (dataset, shard) not in registered

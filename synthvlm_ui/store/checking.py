@@ -5,6 +5,7 @@ Works on the paths and not on an open workspace, since a damaged journal cannot 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -122,8 +123,6 @@ def _scores(paths: WorkspacePaths, dataset: str, shard: str, count: Callable[[st
 
 
 def _selections(paths: WorkspacePaths, count: Callable[[str], None]) -> Iterator[Damage]:
-    import hashlib
-
     for file in sorted(paths.selections.glob("*.json")):
         count("selection")
         try:
