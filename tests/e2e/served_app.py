@@ -150,5 +150,17 @@ def until(page: Page, fact: Callable[[], Any], limit_ms: int = 30_000) -> Any:
     return found
 
 
+def paste(page: Page, text: str) -> None:
+    """Pastes captions; Gradio empties a box in the first milliseconds of its tab, sooner than a hand can be there."""
+    box = page.get_by_label("One caption per line")
+
+    def kept() -> bool:
+        box.fill(text)
+        page.wait_for_timeout(150)
+        return box.input_value() == text
+
+    until(page, kept)
+
+
 def no_sideways_scrolling(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))

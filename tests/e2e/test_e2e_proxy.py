@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served_app import ServedApp, snap, until
+from served_app import ServedApp, paste, snap, until
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))
 
@@ -96,6 +96,6 @@ def test_two_people_log_in_decide_and_leave(proxied: ServedApp, visit: Any) -> N
     other.get_by_label("Password").wait_for()
     page.get_by_role("tab", name="Captions").click()
     page.get_by_role("tab", name="Pasted lines", exact=True).click()
-    page.get_by_label("One caption per line").fill("a yellow duck")
+    paste(page, "a yellow duck")
     page.get_by_role("button", name="Import lines").click()
     page.get_by_text("5 captions").first.wait_for()  # through gradio's own event queue

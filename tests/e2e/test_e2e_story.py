@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from served_app import ROUTES, WORK_LIMIT_MS, ServedApp, open_room, snap, until
+from served_app import ROUTES, WORK_LIMIT_MS, ServedApp, open_room, paste, snap, until
 
 from synthvlm_ui.config import REPOSITORY
 
@@ -50,7 +50,7 @@ def test_the_story(app: ServedApp, visit: Any) -> None:
 def import_lines(page: Any) -> None:
     page.get_by_label("Dataset").first.fill("toys")
     page.get_by_role("tab", name="Pasted lines").click()
-    page.get_by_label("One caption per line").fill("\n".join(LINES))
+    paste(page, "\n".join(LINES))
     page.get_by_role("button", name="Import lines").click()
     page.get_by_text(f"{len(CAPTIONS)} captions imported into “toys”").wait_for()
     page.locator(".s-caption", has_text="a yellow duck").wait_for()

@@ -21,7 +21,7 @@ class ImportReport extends SynthElement {
       el("span", { text: `${plural(result.imported, "caption")} ${result.did ?? "imported into"} “${result.dataset}”` }));
     this.replaceChildren(good);
     // What was just brought is what the reader wants to see and to curate.
-    for (const shown of document.querySelectorAll("synth-datasets, synth-caption-rules")) shown.wanted = result.dataset;
+    for (const shown of document.querySelectorAll("synth-datasets, synth-caption-rules")) shown.look(result.dataset);
     if (result.rejected) this.append(this.rejects(result));
     workspace.refresh();
   }
@@ -72,6 +72,12 @@ class Datasets extends SynthElement {
 
   enter(signal) { workspace.watch(() => this.show(), signal); }
 
+  // Shows a dataset as soon as it is known, which may be now.
+  look(name) {
+    this.wanted = name;
+    this.show();
+  }
+
   show() {
     const names = workspace.datasets.map((set) => [set.name, set.name]);
     if (names.some(([name]) => name === this.wanted)) {
@@ -103,8 +109,9 @@ class Datasets extends SynthElement {
   }
 
   async load() {
+    const asked = this.asked = Symbol("load"); // an earlier page that comes late must not replace a later one
     const page = await attempt(() => get("captions", { dataset: this.chosen, offset: this.offset, limit: PAGE }));
-    if (!page) return;
+    if (!page || asked !== this.asked) return;
     this.body.replaceChildren(...page.rows.map((row) => el("tr", {}, el("td", { class: "s-caption", text: row.caption }),
       el("td", { class: "s-right", text: count(row.candidates ?? 0) }), el("td", { class: "s-mono", text: row.id }))));
     const last = Math.min(page.total, this.offset + page.rows.length);

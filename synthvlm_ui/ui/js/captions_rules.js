@@ -78,6 +78,12 @@ class CaptionRules extends SynthElement {
 
   enter(signal) { workspace.watch(() => this.refresh(), signal); }
 
+  // Shows a dataset as soon as it is known, which may be now.
+  look(name) {
+    this.wanted = name;
+    this.refresh();
+  }
+
   refresh() {
     const sets = workspace.datasets.filter((set) => set.captions > 0);
     this.card.hidden = sets.length === 0;

@@ -13,6 +13,7 @@ class Workspace extends EventTarget {
   wantedDataset = null; // what Curate should show next
   #timer = 0;
   #asking = null;
+  #again = null;
 
   constructor() {
     super();
@@ -27,8 +28,13 @@ class Workspace extends EventTarget {
   get readOnly() { return Boolean(this.state?.read_only); }
   get isEmpty() { return this.state !== null && this.datasets.length === 0; }
 
+  // Who asks while an answer is under way wants to know of something newer than that answer: it is asked once more.
   refresh() {
-    this.#asking ??= this.#ask().finally(() => { this.#asking = null; });
+    if (this.#asking) {
+      this.#again ??= this.#asking.then(() => { this.#again = null; return this.refresh(); });
+      return this.#again;
+    }
+    this.#asking = this.#ask().finally(() => { this.#asking = null; });
     return this.#asking;
   }
 
