@@ -11,14 +11,7 @@ from synthvlm_ui.comparison.agreement import (
     wilson_interval,
 )
 from synthvlm_ui.comparison.distances import CMMD_MAX_ROWS, Cmmd, cmmd, frechet_distance
-from synthvlm_ui.comparison.overlap import (
-    MAP_MAX_ROWS,
-    METHODS,
-    check_method,
-    flat_map,
-    nearest_neighbour_share,
-    sample_rows,
-)
+from synthvlm_ui.comparison.overlap import MAP_MAX_ROWS, nearest_neighbour_share, sample_rows
 from synthvlm_ui.comparison.pairs import ORDERS, SCORES, Pairs, combined, gaps, order_of_captions, pair_up
 from synthvlm_ui.comparison.preference import (
     CHOICES,
@@ -33,10 +26,9 @@ from synthvlm_ui.comparison.preference import (
 from synthvlm_ui.comparison.real_images import RealImage, RefusedImage, read_real_image
 
 __all__ = [
-    "CHOICES", "CMMD_MAX_ROWS", "MAP_MAX_ROWS", "METHODS", "ORDERS", "SCORES", "Choice", "Cmmd", "Outcome", "Pairs",
-    "Ratings", "RealImage", "RefusedImage", "Trial", "agreement_with_score", "check_method", "clustered_interval",
-    "cmmd",
-    "cohen_kappa", "combined", "flat_map", "fleiss_kappa", "frechet_distance", "gaps", "krippendorff_alpha",
+    "CHOICES", "CMMD_MAX_ROWS", "MAP_MAX_ROWS", "ORDERS", "SCORES", "Choice", "Cmmd", "Outcome", "Pairs",
+    "Ratings", "RealImage", "RefusedImage", "Trial", "agreement_with_score", "clustered_interval", "cmmd",
+    "cohen_kappa", "combined", "fleiss_kappa", "frechet_distance", "gaps", "krippendorff_alpha",
     "nearest_neighbour_share", "order_of_captions", "pair_up", "read_real_image", "sample_rows", "summary", "trials_of",
     "wilson_interval",
 ]

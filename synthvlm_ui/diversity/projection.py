@@ -16,7 +16,7 @@ from synthvlm_ui.errors import BadSetting, ModelUnavailable
 # How many points each method can place in about a minute on two cores.
 MOST_POINTS = {"pca": 100_000, "umap": 50_000, "tsne": 5_000}
 METHODS = tuple(MOST_POINTS)
-_FEW = 1000
+_FEW = 2000
 
 
 def can_make(method: str) -> bool:
@@ -29,7 +29,8 @@ def check_method(method: str) -> None:
     if method not in MOST_POINTS:
         raise BadSetting(f"there is no map {method!r}", where="--map", fix=f"Use {', '.join(METHODS)}.")
     if not can_make(method):
-        raise ModelUnavailable("the package umap-learn is not installed", fix="Run: pip install umap-learn")
+        raise ModelUnavailable("the package umap-learn is not installed",
+                               fix="Run: pip install umap-learn, or choose pca.")
 
 
 def project(rows: FloatRows, method: str, *, seed: int = 0) -> FloatRows:
@@ -48,13 +49,14 @@ def project(rows: FloatRows, method: str, *, seed: int = 0) -> FloatRows:
         perplexity = min(30.0, (len(rows) - 1) / 3)
         start = (flat[:, :2] / max(float(flat[:, 0].std()), 1e-9) * 1e-4).astype(np.float32)
         # A thousand short steps: on few points more threads than one only wait for each other.
-        with one_thread_each() if len(rows) < _FEW else nullcontext():
+        with one_thread_each() if len(rows) <= _FEW else nullcontext():
             flat = TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(flat)
     elif method == "umap":
         # By name, since it is an extra that nothing else needs.
         umap: Any = importlib.import_module("umap")
         flat = umap.UMAP(n_components=2, random_state=seed, n_jobs=1).fit_transform(flat)
     flat = np.asarray(flat[:, :2], np.float32)
+    flat = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
     flat = flat - flat.mean(axis=0)
     spread = float(np.sqrt((flat**2).mean()))
     return np.asarray(flat / spread if spread > 0 else flat, np.float32)

@@ -20,7 +20,6 @@ from synthvlm_ui.comparison import (
     ORDERS,
     SCORES,
     Pairs,
-    check_method,
     cmmd,
     combined,
     gaps,
@@ -29,6 +28,7 @@ from synthvlm_ui.comparison import (
     pair_up,
 )
 from synthvlm_ui.comparison.figures import Style
+from synthvlm_ui.diversity import check_method
 from synthvlm_ui.errors import BadSetting, EmptyInput, UnreadableFile
 from synthvlm_ui.service.caption_desk import command_line
 from synthvlm_ui.service.compared_sets import (

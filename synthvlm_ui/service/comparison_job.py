@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthvlm_ui.comparison import MAP_MAX_ROWS, flat_map, frechet_distance, sample_rows
+from synthvlm_ui.comparison import MAP_MAX_ROWS, frechet_distance, sample_rows
+from synthvlm_ui.diversity import project, unit
 from synthvlm_ui.jobs import JobContext
 from synthvlm_ui.pipeline import decode_image
 from synthvlm_ui.service.compared_sets import ComparedSet, embeddings_of, find_sets
@@ -42,7 +43,8 @@ def _map(workspace: Workspace, engines: Engines, sets: Sequence[ComparedSet], co
         vectors = [_texts(workspace, engines, one, key, seed) for one in sets]
     else:
         vectors = [embeddings_of(workspace, key, one.rows, MAP_MAX_ROWS, seed) for one in sets]
-    points = flat_map(vectors, config["method"], seed)
+    plane = project(unit(np.concatenate(vectors)), config["method"], seed=seed)
+    points = np.split(plane, np.cumsum([len(one) for one in vectors])[:-1])
     return {"method": config["method"], "embeddings": config["embeddings"], "clip": key,
             "points": {one.name: np.round(rows, 4).tolist() for one, rows in zip(sets, points, strict=True)}}
 

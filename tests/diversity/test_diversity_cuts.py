@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthvlm_ui.diversity import counts_of, entropy_bits, entropy_by_cut, fill_up, project, unit
-from synthvlm_ui.errors import BadSetting
+from synthvlm_ui.diversity import counts_of, entropy_bits, entropy_by_cut, fill_up
 
 
 def test_a_point_of_the_curve_is_what_its_threshold_keeps() -> None:
@@ -36,19 +35,3 @@ def test_filling_up_raises_the_smallest_and_no_other_way_gives_more_entropy(size
     for _ in range(5):
         other = np.bincount(chance.integers(0, len(sizes), more), minlength=len(sizes))
         assert entropy_bits(counts + other) <= entropy_bits(grown) + 1e-9
-
-
-def test_maps_are_centred_and_put_clusters_apart() -> None:
-    chance = np.random.default_rng(0)
-    rows = unit(np.eye(8)[np.arange(60) % 2] + 0.05 * chance.normal(size=(60, 8)))
-    for method in ("pca", "tsne"):
-        plane = project(rows, method)
-        assert plane.shape == (60, 2) and plane.dtype == np.float32
-        assert plane.mean(axis=0) == pytest.approx(0, abs=1e-4)
-        one, other = plane[::2].mean(axis=0), plane[1::2].mean(axis=0)
-        assert np.linalg.norm(one - other) > 2 * plane[::2].std()
-    assert (project(rows, "pca") == project(rows, "pca")).all()
-    with pytest.raises(BadSetting, match="no map"):
-        project(rows, "nonsense")
-    with pytest.raises(BadSetting, match="make no map"):
-        project(rows[:2], "pca")
