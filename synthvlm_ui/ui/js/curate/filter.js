@@ -31,7 +31,7 @@ export class Filter {
     this.text = el("textarea", { rows: 2, id: uniqueId("filter"), spellcheck: "false", autocomplete: "off", autocapitalize: "off",
       placeholder: "clip_cosine >= 0.25 and not (ssim < 0.7)", "aria-describedby": this.problem.id,
       oninput: () => this.wait(), onkeydown: (event) => this.key(event), onblur: () => this.apply() });
-    const examples = el("div", { class: "s-examples" }, EXAMPLES.map(([text, what]) => el("button", { type: "button", class: "s-chip",
+    const examples = el("div", { class: "s-filter-examples" }, EXAMPLES.map(([text, what]) => el("button", { type: "button", class: "s-chip",
       title: "Use this example", onclick: () => this.use(text) }, el("code", { text }), el("small", { text: what }))));
     this.root = el("div", { class: "s-field s-filter" }, el("label", { for: this.text.id, text: "Filter" }), this.text, this.problem,
       el("details", { class: "s-help" }, el("summary", { text: "How to write a filter" }),

@@ -20,10 +20,10 @@ export function curves(rows) {
   const span = Math.log(places.at(-1) / places[0]) || 1;
   const x = (place) => LEFT + (WIDTH - LEFT - RIGHT) * (Math.log(place / places[0]) / span);
   const y = (value) => HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (value / top);
-  const svg = node("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "s-find-plot", role: "img",
+  const svg = node("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "s-claim-plot", role: "img",
     "aria-label": `CIDEr against the number of pairs: ${names.join(", ")}` });
   for (let value = 0; value <= top; value += 100) {
-    svg.append(node("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: "s-find-grid" }),
+    svg.append(node("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: "s-claim-grid" }),
       node("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, value));
   }
   places.forEach((place) => svg.append(node("text", { x: x(place), y: HEIGHT - 16, "text-anchor": "middle" }, count(place))));

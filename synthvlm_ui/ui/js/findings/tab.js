@@ -13,7 +13,7 @@ const SEEDS = [["full", "Three seeds, with standard deviations", "about 25 minut
 
 class Findings extends SynthElement {
   build() {
-    this.choice = SEEDS.map(([value, text, hint], place) => el("label", { class: "s-option s-find-seeds" },
+    this.choice = SEEDS.map(([value, text, hint], place) => el("label", { class: "s-option s-claim-seeds" },
       el("input", { type: "radio", name: "findings-seeds", value, checked: place === 0, onchange: () => this.showCommand() }),
       el("span", {}, text, el("br"), el("small", { class: "s-hint", text: hint }))));
     this.button = el("button", { type: "submit", class: "s-button s-primary", text: "Run the claims here" });
@@ -22,11 +22,11 @@ class Findings extends SynthElement {
     this.bar = el("div", { class: "s-progress-fill" });
     this.stop = el("button", { type: "button", class: "s-button s-small", text: "Stop",
       onclick: () => attempt(() => post(`jobs/${this.job}/stop`)) });
-    this.working = el("div", { class: "s-find-working", hidden: true },
+    this.working = el("div", { class: "s-claim-working", hidden: true },
       el("div", { class: "s-row s-between" }, this.doing, this.stop),
       el("div", { class: "s-progress", role: "progressbar", "aria-label": "Progress of the findings" }, this.bar));
-    this.source = el("p", { class: "s-find-source" });
-    this.list = el("ul", { class: "s-find-list" });
+    this.source = el("p", { class: "s-claim-source" });
+    this.list = el("ul", { class: "s-claim-list" });
     this.append(el("div", { class: "s-findings" },
       el("form", { class: "s-card s-form", onsubmit: (event) => { event.preventDefault(); this.start(); } },
         el("h2", { text: "The papers' claims, run again" }),
@@ -58,11 +58,11 @@ class Findings extends SynthElement {
   card(finding) {
     const [word, style] = VERDICTS[finding.holds];
     const points = finding.rows.filter((row) => row.point);
-    return el("li", { class: "s-card s-find", "data-finding": finding.id },
-      el("div", { class: "s-find-head" }, el("h3", { text: `${finding.id.split("-")[0]} · ${finding.title}` }),
-        el("span", { class: `s-find-verdict ${style}`, text: word })),
+    return el("li", { class: "s-card s-claim", "data-finding": finding.id },
+      el("div", { class: "s-claim-head" }, el("h3", { text: `${finding.id.split("-")[0]} · ${finding.title}` }),
+        el("span", { class: `s-claim-verdict ${style}`, text: word })),
       el("p", { text: finding.claim }),
-      el("dl", { class: "s-find-facts" }, el("dt", { text: "Paper" }), el("dd", { text: finding.paper }),
+      el("dl", { class: "s-claim-facts" }, el("dt", { text: "Paper" }), el("dd", { text: finding.paper }),
         el("dt", { text: "Here" }), el("dd", {}, this.ours(finding.ours))),
       points.length ? curves(points) : null,
       el("details", {}, el("summary", { text: "All numbers, and when the claim holds" }),
@@ -80,7 +80,7 @@ class Findings extends SynthElement {
     return el("table", { class: "s-table" },
       el("thead", {}, el("tr", {}, head.map((text) => el("th", { text, scope: "col" })))),
       el("tbody", {}, rows.map((row) => el("tr", {}, el("td", { text: row.name }), el("td", { text: row.paper }),
-        el("td", { class: "s-find-number", text: mean(row) }), el("td", { class: "s-find-number", text: shownUnit(row) })))));
+        el("td", { class: "s-claim-number", text: mean(row) }), el("td", { class: "s-claim-number", text: shownUnit(row) })))));
   }
 
   showCommand() {
