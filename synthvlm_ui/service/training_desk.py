@@ -212,9 +212,9 @@ class TrainingDesk:
         return carry_out(config, self._workspace, watcher, settings.device)
 
     def launch_command(self, settings: TrainingSettings, processes: int) -> str:
-        """The line that trains on several cards of this machine."""
+        """The line that trains on several cards of this machine; accelerate launch does the same."""
         own = self.command(settings).removeprefix("python ")
-        return f"accelerate launch --num_processes {processes} {own} --here"
+        return f"torchrun --nproc-per-node {processes} {own} --here"
 
     def command(self, settings: TrainingSettings) -> str:
         words = ["train"]

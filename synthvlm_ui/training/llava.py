@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import distributed
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from synthvlm_ui.errors import BadSetting
@@ -74,11 +75,21 @@ class _Reporting(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
                     **others: Any) -> None:
-        if self._watcher.should_stop() and state.global_step < state.max_steps:
+        stop, save = _agreed(args.device, self._watcher.should_stop(), time.monotonic() - self._saved_s > self._every_s)
+        if stop and state.global_step < state.max_steps:
             self.stopped = control.should_save = control.should_training_stop = True
-        elif time.monotonic() - self._saved_s > self._every_s:
+        elif save:
             control.should_save = True
             self._saved_s = time.monotonic()
+
+
+def _agreed(device: torch.device, *wishes: bool) -> list[bool]:
+    """What any of the processes wishes: one that stopped alone would leave the others waiting for its gradients."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return list(wishes)
+    shared = torch.tensor(wishes, dtype=torch.int32, device=device)
+    distributed.all_reduce(shared, distributed.ReduceOp.MAX)
+    return [bool(wish) for wish in shared.tolist()]
 
 
 def train_llava(recipe: str, preset: Preset, conversations: Conversations, watcher: Watcher, *, out: Path,
@@ -122,14 +133,15 @@ def latest_checkpoint(run: Path) -> Path | None:
 
 def _arguments(preset: Preset, steps: int, run: Path, device: str, seed: int) -> TrainingArguments:
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    per_device = math.gcd(preset.batch_size, preset.device_batch_size)
-    if preset.batch_size % (per_device * processes):
+    share, left = divmod(preset.batch_size, processes)
+    if left:
         raise BadSetting(f"a batch of {preset.batch_size} cannot be shared by {processes} processes",
                          where="--batch-size", fix=f"Give a multiple of {processes}.")
+    per_device = math.gcd(share, preset.device_batch_size)
     on_card = device.startswith("cuda")
     return TrainingArguments(
         output_dir=str(run), max_steps=steps, per_device_train_batch_size=per_device,
-        gradient_accumulation_steps=preset.batch_size // (per_device * processes),
+        gradient_accumulation_steps=share // per_device,
         learning_rate=preset.learning_rate, lr_scheduler_type="cosine", warmup_steps=preset.warmup_share,
         weight_decay=preset.weight_decay, max_grad_norm=preset.gradient_clip, bf16=on_card, tf32=on_card or None,
         use_cpu=not on_card, gradient_checkpointing=on_card, save_strategy="no", save_total_limit=1,

@@ -111,8 +111,8 @@ def test_the_shown_lines_parse_back_into_the_same_settings(studio: Studio, data:
         "llava-lora", ["good", "new"], "llava-hf/llava-1.5-7b-hf")
     assert (options.max_steps, options.learning_rate, options.seed, options.resume) == (5, 1e-5, 3, True)
     several = shlex.split(studio.training.launch_command(settings, 4))
-    assert several[:6] == ["accelerate", "launch", "--num_processes", "4", "-m", "synthvlm_ui"]
-    assert build_parser().parse_args(several[6:]).here
+    assert several[:5] == ["torchrun", "--nproc-per-node", "4", "-m", "synthvlm_ui"]
+    assert build_parser().parse_args(several[5:]).here
 
 
 def test_synth2_recipes_do_not_run_in_several_processes(
@@ -156,7 +156,7 @@ def test_memory_of_a_llava_is_counted_from_its_files(studio: Studio, data: dict[
     assert stage2.memory_bytes == 2 * stage2.frozen + 16 * stage2.trained
     fields = {"recipe": "llava-stage1", "init_from": str(language), "vision_tower": str(vision), "device": "cpu"}
     found = studio.training.preflight(studio.training.settings(out=str(tmp_path / "out"), **fields, **data))
-    assert found["ok"] and "accelerate launch --num_processes 2" in found["launch_command"]
+    assert found["ok"] and "torchrun --nproc-per-node 2" in found["launch_command"]
 
 
 def test_real_images_of_a_split_only(studio: Studio, tmp_path: Path) -> None:
