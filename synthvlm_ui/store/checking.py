@@ -5,8 +5,6 @@ Works on the paths and not on an open workspace, since a damaged journal cannot 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from synthvlm_ui.store.parquet import DamagedParquet, read_batches
 from synthvlm_ui.store.paths import WorkspacePaths
 from synthvlm_ui.store.salvage import damage_of
 from synthvlm_ui.store.scores import ScoreStore
+from synthvlm_ui.store.selections import read_selection
 from synthvlm_ui.store.shards import ShardStore
 
 Kind = Literal["journal", "captions", "curation", "shard", "thumbnails", "scores", "embeddings", "selection"]
@@ -126,9 +125,6 @@ def _selections(paths: WorkspacePaths, count: Callable[[str], None]) -> Iterator
     for file in sorted(paths.selections.glob("*.json")):
         count("selection")
         try:
-            described = json.loads(file.read_bytes())
-            ids = (paths.selections / str(described["ids_file"])).read_bytes()
-            if hashlib.sha256(ids).hexdigest() != described["ids_sha256"]:
-                raise ValueError("the ids are not those that were selected")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            yield Damage("selection", (file,), str(error))
+            read_selection(file)
+        except CorruptData as error:
+            yield Damage("selection", (file,), error.what)

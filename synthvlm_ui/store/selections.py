@@ -55,18 +55,7 @@ class SelectionStore:
         file = self._file(checked_name("selection", name))
         if not file.is_file():
             raise UnknownName.of("selection", name, self.names())
-        try:
-            described = json.loads(file.read_bytes())
-            ids = (self._paths.selections / described["ids_file"]).read_bytes()
-            if hashlib.sha256(ids).hexdigest() != described["ids_sha256"]:
-                raise ValueError("the ids are not those that were selected")
-            return Selection(name=described["name"], rule=SelectionRule(**described["rule"]),
-                             candidate_ids=tuple(ids.decode("utf-8").split()), total=described["total"],
-                             captions_kept=described["captions_kept"], created=described["created"],
-                             thresholds=described["thresholds"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CorruptData(f"the selection {name!r} does not read back: {error}", where=str(file),
-                              fix="Select again under the same name.") from error
+        return read_selection(file)
 
     def ids_file(self, name: str) -> Path:
         """The file of a selection's ids, one per line, best first. Raises: UnknownName, CorruptData."""
@@ -76,3 +65,19 @@ class SelectionStore:
 
     def _file(self, name: str) -> Path:
         return self._paths.selections / f"{name}.json"
+
+
+def read_selection(file: Path) -> Selection:
+    """A selection from its description, with the ids beside it. Raises: CorruptData."""
+    try:
+        described = json.loads(file.read_bytes())
+        ids = (file.parent / described["ids_file"]).read_bytes()
+        if hashlib.sha256(ids).hexdigest() != described["ids_sha256"]:
+            raise ValueError("the ids are not those that were selected")
+        return Selection(name=described["name"], rule=SelectionRule(**described["rule"]),
+                         candidate_ids=tuple(ids.decode("utf-8").split()), total=described["total"],
+                         captions_kept=described["captions_kept"], created=described["created"],
+                         thresholds=described["thresholds"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptData(f"the selection {file.stem!r} does not read back: {error}", where=str(file),
+                          fix="Select again under the same name.") from error

@@ -7,6 +7,7 @@ the caller's choice; Synth2 does not name its own.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ _VGG_LAYERS = (3, 8, 15, 22, 29)  # the last ReLU of each of VGG-16's five resol
 _EPSILON = 1e-10
 
 
-class Features(nn.Module):
+class Features(nn.Module, ABC):
     """Maps pictures to features of several layers; frozen, but the gradient passes to the pictures.
 
     Args: ``mean`` and ``std`` of the network's input in [0, 1]; ``side`` it wants, or None for any.
@@ -44,8 +45,9 @@ class Features(nn.Module):
             planes = functional.interpolate(planes, size=(self.side, self.side), mode="bilinear", antialias=True)
         return self.layers(planes)
 
+    @abstractmethod
     def layers(self, planes: Tensor) -> list[Tensor]:
-        raise NotImplementedError
+        """Features of normalised planes (N, 3, rows, columns)."""
 
 
 class ClipFeatures(Features):
