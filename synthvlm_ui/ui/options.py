@@ -79,9 +79,10 @@ def _default_workspace() -> Path:
 
 
 def _default_host() -> str:
-    """Only this machine, except on a hosting service, which says where its front end looks for the app."""
-    announced = os.environ.get("GRADIO_SERVER_NAME") if os.environ.get("SPACE_ID") else None
-    return announced or "127.0.0.1"
+    """Only this machine, except in a Space, whose front end looks for the app from outside the container."""
+    if not os.environ.get("SPACE_ID"):
+        return "127.0.0.1"
+    return os.environ.get("GRADIO_SERVER_NAME") or "0.0.0.0"
 
 
 def _flag(name: str) -> bool:
@@ -89,8 +90,8 @@ def _flag(name: str) -> bool:
 
 
 def _hosts_of_environment() -> list[str]:
-    """SYNTHVLM_ALLOWED_HOST, comma separated, and the public name a hosting service announces in SPACE_HOST."""
-    named = environment("ALLOWED_HOST", "").split(",") + [os.environ.get("SPACE_HOST", "")]
+    """SYNTHVLM_ALLOWED_HOST and a Space's public names in SPACE_HOST, both comma separated."""
+    named = environment("ALLOWED_HOST", "").split(",") + os.environ.get("SPACE_HOST", "").split(",")
     return [name.strip() for name in named if name.strip()]
 
 
@@ -102,7 +103,9 @@ def _port(given: int | None, host: str) -> int:
                              fix="Give a number from 1 to 65535.")
         given = int(announced)
     if given is None:
-        return _first_free(host)
+        if not os.environ.get("SPACE_ID"):
+            return _first_free(host)
+        given = FIRST_PORT  # where a Space's front end looks, and nowhere else
     if not 1 <= given <= 65535:
         raise BadSetting(f"port {given} is not a port", where="--port", fix="Give a number from 1 to 65535.")
     if not _is_free(host, given):

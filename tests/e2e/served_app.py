@@ -40,15 +40,21 @@ class ServedApp:
         self._start()
 
     def _start(self) -> None:
-        workspace, options = self.workspace, self._options
         self.started = time.monotonic()
-        command = [sys.executable, "app.py", "--workspace", str(workspace), "--port", str(self.port), *options]
-        environment = {**os.environ, "SYNTHVLM_WORKER_IDLE_S": "20", "HF_ENDPOINT": self.hub_url,
-                       "HF_HOME": str(workspace.parent / "huggingface")}
+        folder, command = self._command()
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log,
+            self.process = subprocess.Popen(command, cwd=folder, env=self._environment(), stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
         self._wait()
+
+    def _command(self) -> tuple[Path, list[str]]:
+        """Where the app is started and how."""
+        return REPOSITORY, [sys.executable, "app.py", "--workspace", str(self.workspace), "--port", str(self.port),
+                            *self._options]
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "SYNTHVLM_WORKER_IDLE_S": "20", "HF_ENDPOINT": self.hub_url,
+                "HF_HOME": str(self.workspace.parent / "huggingface")}
 
     def _wait(self) -> None:
         while time.monotonic() - self.started < START_LIMIT_S:

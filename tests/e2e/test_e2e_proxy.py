@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nginx import nginx
 from served_app import ServedApp, paste, snap, until
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))
@@ -21,15 +18,9 @@ from small_workspace import CAPTIONS, fill  # noqa: E402
 from synthvlm_ui.service import add_account  # noqa: E402
 
 PATH = "/lab/synth"
-CONFIG = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-  access_log off; client_max_body_size 200m;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+SERVER = """
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:PORT;
     location = {path} {{ return 301 {path}/; }}
     location {path}/ {{
       proxy_pass http://127.0.0.1:{app}/;
@@ -38,33 +29,19 @@ http {{
       proxy_set_header X-Forwarded-For $remote_addr;
     }}
   }}
-}}
 """
 
 
 @pytest.fixture(scope="module")
 def proxied(serve: Callable[..., ServedApp], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApp]:
     """An app whose ``address`` is the one of nginx."""
-    if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
-        pytest.skip("needs nginx")
     folder = tmp_path_factory.mktemp("nginx")
     for name in ("asa", "bo"):
         add_account(folder / "users", name, f"password of {name}")
     app = serve(lambda studio: fill(studio, "small", CAPTIONS, 4), "--auth", str(folder / "users"), "--root-path", PATH)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (folder / "nginx.conf").write_text(CONFIG.format(folder=folder, port=port, path=PATH, app=app.port))
-    nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)])
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    app.address = f"http://127.0.0.1:{port}{PATH}/"
-    yield app
-    nginx.terminate()
-    nginx.wait(20)
+    with nginx(folder, SERVER.format(path=PATH, app=app.port)) as port:
+        app.address = f"http://127.0.0.1:{port}{PATH}/"
+        yield app
 
 
 def log_in(page: Any, app: ServedApp, name: str, password: str) -> None:

@@ -87,6 +87,19 @@ def test_only_a_hosting_service_moves_the_default_host(monkeypatch: pytest.Monke
     assert (settings.host, settings.allowed_hosts) == ("0.0.0.0", ("someone-some-space.hf.space",))
 
 
+def test_in_a_space_the_app_needs_no_option_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its front end looks at one port: another free one would leave the Space dark."""
+    monkeypatch.setenv("SPACE_ID", "someone/some-space")
+    monkeypatch.setenv("SPACE_HOST", "synth.example.org,someone-some-space.hf.space")
+    monkeypatch.setattr("synthvlm_ui.ui.options._is_free", lambda host, port: port != 7861)
+    settings = settings_from([])
+    assert (settings.host, settings.port) == ("0.0.0.0", 7860)
+    assert settings.allowed_hosts == ("synth.example.org", "someone-some-space.hf.space")
+    monkeypatch.setattr("synthvlm_ui.ui.options._is_free", lambda host, port: port != 7860)
+    with pytest.raises(BadSetting, match="7860 is in use"):
+        settings_from([])
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "-1"])
 def test_a_port_that_is_none_is_refused(port: str) -> None:
     with pytest.raises(BadSetting):
