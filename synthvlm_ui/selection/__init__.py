@@ -6,7 +6,7 @@ from synthvlm_ui.selection.columns import Coded, Columns, LazyColumns, Matcher, 
 from synthvlm_ui.selection.duplicates import DUPLICATE_RADIUS_BITS
 from synthvlm_ui.selection.expressions import parse, unparse
 from synthvlm_ui.selection.histograms import Binning, JointBinning, histogram
-from synthvlm_ui.selection.near_hashes import near_pairs
+from synthvlm_ui.selection.near_hashes import HashTable, hash_table, known_table, near_pairs, remember_table
 from synthvlm_ui.selection.near_vectors import near_vector_pairs
 from synthvlm_ui.selection.presets import PRESETS, preset, ssim_column
 from synthvlm_ui.selection.ranking import combined_score, keys_of, random_keys, variance_share
@@ -33,6 +33,7 @@ __all__ = [
     "Choice",
     "Coded",
     "Columns",
+    "HashTable",
     "JointBinning",
     "Judged",
     "LazyColumns",
@@ -45,10 +46,12 @@ __all__ = [
     "choose",
     "combined_score",
     "correlations",
+    "hash_table",
     "histogram",
     "id_rank",
     "judge",
     "keys_of",
+    "known_table",
     "leaving_out",
     "near_duplicates_of",
     "near_pairs",
@@ -58,6 +61,7 @@ __all__ = [
     "percentile_of",
     "preset",
     "random_keys",
+    "remember_table",
     "resolve",
     "scored",
     "scoring_of",

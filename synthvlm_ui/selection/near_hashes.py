@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -27,43 +28,86 @@ _MOST_AGREEING = 4
 _ROW_COST = 0.6
 _PAIRS_AT_ONCE = 1 << 20
 _REMEMBERED = 2
+# Comparing one hash with a million takes 2 ms, finding all pairs of a million 25 s.
+_FEW_NEW = 2_000
 _THREADS = min(os.cpu_count() or 1, 4)
 
 
+@dataclass(frozen=True)
 class HashTable:
     """Which hashes are equal or near, so that a rule only looks at the rows that resemble any other.
 
-    Shapes: ``code`` (N,) numbers the distinct hashes; ``left`` and ``right`` (P,) are the codes of each near pair;
-    ``resembles`` (N,) bool says which rows have an equal or near one.
+    Shapes: ``distinct`` (K,) are the hashes without repetition, ascending; ``code`` (N,) says which of them each row
+    has; ``left`` and ``right`` (P,) are the codes of each near pair; ``resembles`` (N,) bool says which rows have an
+    equal or near one.
     """
 
-    def __init__(self, hashes: _Keys, radius_bits: int) -> None:
+    distinct: _Keys
+    code: NDArray[np.int32]
+    left: _Rows
+    right: _Rows
+    resembles: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, hashes: _Keys, radius_bits: int, known: HashTable | None = None,
+           progress: Callable[[float], None] = lambda _share: None) -> HashTable:
+        """The table of these hashes. ``known`` is one of other hashes with the same radius: where only a few are new,
+        only those are compared. ``progress`` hears of the share done."""
         distinct, code, count = np.unique(hashes, return_inverse=True, return_counts=True)
-        self.code = code.astype(np.int32)
-        self.left, self.right = near_pairs(distinct, radius_bits)
+        fresh = distinct if known is None else np.setdiff1d(distinct, known.distinct, assume_unique=True)
+        if known is not None and len(fresh) <= min(_FEW_NEW, len(distinct) - 1):
+            left, right = _pairs_with(fresh, distinct, known, radius_bits)
+        else:
+            left, right = near_pairs(distinct, radius_bits, progress)
         resembles = count > 1
-        resembles[self.left] = resembles[self.right] = True
-        self.resembles = resembles[self.code]
+        resembles[left] = resembles[right] = True
+        return cls(distinct, code.astype(np.int32), left, right, resembles[code])
 
 
 def hash_table(hashes: _Keys, radius_bits: int) -> HashTable:
     """The table of a column of hashes; the latest are kept as long as the columns are, which must not be changed."""
     with _making:
-        _known[:] = [entry for entry in _known if entry[0]() is not None]
-        for column, radius, table in _known:
-            if column() is hashes and radius == radius_bits:
-                return table
-        table = HashTable(hashes, radius_bits)
-        _known.append((weakref.ref(hashes), radius_bits, table))
-        del _known[:-_REMEMBERED]
+        table = known_table(hashes, radius_bits)
+        if table is None:
+            table = HashTable.of(hashes, radius_bits)
+            remember_table(hashes, radius_bits, table)
         return table
 
 
-_making = threading.Lock()
+def known_table(hashes: _Keys, radius_bits: int) -> HashTable | None:
+    """The table of this column if it is in memory."""
+    return next((table for column, radius, table in list(_known)
+                 if column() is hashes and radius == radius_bits), None)
+
+
+def remember_table(hashes: _Keys, radius_bits: int, table: HashTable) -> None:
+    """From now on ``hash_table`` finds it."""
+    with _keeping:
+        kept = [entry for entry in _known if entry[0]() is not None]
+        _known[:] = [*kept, (weakref.ref(hashes), radius_bits, table)][-_REMEMBERED:]
+
+
+_making, _keeping = threading.Lock(), threading.Lock()
 _known: list[tuple[Any, int, HashTable]] = []
 
 
-def near_pairs(hashes: _Keys, radius_bits: int) -> tuple[_Rows, _Rows]:
+def _pairs_with(fresh: _Keys, distinct: _Keys, known: HashTable, radius_bits: int) -> tuple[_Rows, _Rows]:
+    """The near pairs of ``distinct``, from those of a known table and from comparing what is new with everything."""
+    place = np.minimum(np.searchsorted(distinct, known.distinct), len(distinct) - 1)
+    place[distinct[place] != known.distinct] = -1  # it is no longer there
+    left, right = place[known.left], place[known.right]
+    there = (left >= 0) & (right >= 0)
+    found = [left[there] * len(distinct) + right[there]]
+    for at in np.searchsorted(distinct, fresh):
+        near = np.flatnonzero(np.bitwise_count(distinct ^ distinct[at]) <= radius_bits)
+        near = near[near != at]
+        found.append(np.minimum(near, at) * len(distinct) + np.maximum(near, at))
+    codes = np.unique(np.concatenate(found))
+    return codes // len(distinct), codes % len(distinct)
+
+
+def near_pairs(hashes: _Keys, radius_bits: int,
+               progress: Callable[[float], None] = lambda _share: None) -> tuple[_Rows, _Rows]:
     """All pairs of hashes at most this many bits apart, as two arrays of positions, the smaller first, each pair once.
 
     The bits are cut into radius + a bands: hashes that differ in at most radius bits agree in ``a`` of them, so
@@ -81,9 +125,13 @@ def near_pairs(hashes: _Keys, radius_bits: int) -> tuple[_Rows, _Rows]:
             found.append(low.astype(np.uint64) * count + high.astype(np.uint64))
         return np.concatenate(found)
 
-    ways = combinations(_bands(hashes, radius_bits + agreeing), agreeing)
+    ways = list(combinations(_bands(hashes, radius_bits + agreeing), agreeing))
     with ThreadPoolExecutor(_THREADS) as pool:
-        codes = np.unique(np.concatenate(list(pool.map(compared, ways))))
+        parts = []
+        for part in pool.map(compared, ways):
+            parts.append(part)
+            progress(len(parts) / len(ways))
+        codes = np.unique(np.concatenate(parts))
     return (codes // count).astype(np.int64), (codes % count).astype(np.int64)
 
 

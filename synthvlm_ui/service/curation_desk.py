@@ -52,6 +52,16 @@ class CurationDesk:
         """A rule from a preset and what the user changed of it. Raises: BadSetting, UnknownName."""
         return self._views.rule(dataset, **fields)
 
+    def preparing(self, rule: SelectionRule) -> dict[str, Any] | None:
+        """What a rule needs that takes long to find, and the share of it that is done, for a caller that does not wait;
+        None when an answer is at hand. Raises: UnknownName."""
+        share = self._views.waiting(rule)
+        return None if share is None else {"for": "near_duplicates", "share": share}
+
+    def close(self) -> None:
+        """Ends what is being found for a rule."""
+        self._views.near.close()
+
     def yield_of(self, rule: SelectionRule) -> dict[str, Any]:
         """How much of a dataset a rule keeps, for the numbers beside the sliders while they move."""
         view = self._views.of(rule)

@@ -115,6 +115,7 @@ class Studio:
         if self._place is not None:
             self._place.release()
         self.queries.close()
+        self.curation.close()
         self.workspace.close()
 
     def query(self, kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from synthvlm_ui.errors import BadSetting, SynthVLMError
 from synthvlm_ui.records import SelectionRule
-from synthvlm_ui.selection import check_rule, preset
+from synthvlm_ui.selection import check_rule, near_duplicates_of, preset
 from synthvlm_ui.service.caption_words import CaptionColumn, CaptionWords
 from synthvlm_ui.service.joined_columns import Members, Vectors
+from synthvlm_ui.service.near_tables import NearTables
 from synthvlm_ui.service.neighbours import SCORER
 from synthvlm_ui.service.scope import Makers, Scope, dataset_names
 from synthvlm_ui.service.view import View
@@ -33,7 +34,7 @@ class Views:
     """Reads are plain numpy on what is in memory, so a web server's threads may ask side by side."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+        self._workspace, self.near = workspace, NearTables(workspace)
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._scopes: OrderedDict[tuple[str, ...], Scope] = OrderedDict()
         self._captions: dict[str, tuple[Any, CaptionWords]] = {}
@@ -64,12 +65,22 @@ class Views:
                 return self._views[key]
             last = next((view for view in reversed(self._views.values()) if view.scope is scope), None)
         check_rule(rule, scope.columns.with_columns(verdict=scope.verdict))
+        if by_hash(rule):
+            self.near.settle(scope.columns["phash"], rule.duplicate_bits)
         view = View.of(scope, rule, version, last)
         with self._lock:
             self._views[key] = view
             while len(self._views) > _REMEMBERED_VIEWS or self._rankings() > _REMEMBERED_RANKINGS:
                 self._views.popitem(last=False)
         return view
+
+    def waiting(self, rule: SelectionRule) -> float | None:
+        """The share that is done of what a rule needs and takes long to find, which this starts; None when it is at
+        hand. Raises: UnknownName."""
+        columns = self.scope(rule.dataset).columns
+        if not by_hash(rule) or "phash" not in columns or columns["phash"].dtype.kind != "u":
+            return None
+        return self.near.waiting(columns["phash"], rule.duplicate_bits)
 
     def _rankings(self) -> int:
         """How many combined scores the views hold; one is as large as ten views of it."""
@@ -173,3 +184,8 @@ class Views:
                 inside = columns.dataset_code[: len(given)] == columns.datasets.index(name)
                 codes[: len(given)][inside] = given[inside]
         return codes
+
+
+def by_hash(rule: SelectionRule) -> bool:
+    """Whether a rule looks for near duplicates by hash."""
+    return "phash" in near_duplicates_of(rule)

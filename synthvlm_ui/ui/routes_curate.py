@@ -5,18 +5,20 @@ Knows the studio's actions and the shape of a request; decides nothing.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from starlette.routing import Route
 
-from synthvlm_ui.errors import BadSetting
+from synthvlm_ui.errors import BadSetting, SynthVLMError
 from synthvlm_ui.records import SelectionRule, Verdict
 from synthvlm_ui.service import Find, find_of, state_of, typed_rule
 from synthvlm_ui.ui.api import Api, Json, actor, candidate_id, number, text
 
 BINS = 64
 MAX_IDS = 10_000
+MAX_THUMBNAILS = 100
 MAX_WAIT_S = 25
 DEFAULT_PARTS = ("yield", "histograms", "page")
 Values = Mapping[str, str]
@@ -31,14 +33,15 @@ def curate_routes(api: Api) -> list[Route]:
         api.post("/curate/percentile", lambda body: _percentile(api, body), changes=False),
         api.post("/curate/link", lambda body: studio.saved_views.link(state_of(_object(body, "state"))), changes=False),
         api.post("/curate/open", lambda body: studio.saved_views.open(str(body.get("query") or "")), changes=False),
+        api.post("/thumbs", lambda body: _thumbnails(api, body), changes=False),
         api.poll("/curate/news", lambda values: _has_news(api, values), lambda values: _news(api, values), MAX_WAIT_S),
         api.get("/candidate/{id}", lambda values: studio.candidates.candidate(candidate_id(values))),
         api.get("/candidate/{id}/neighbours", lambda values: studio.candidates.neighbours(candidate_id(values))),
         api.post("/verdict", lambda body: _verdict(api, body), changes=True),
         api.post("/undo", lambda body: studio.verdicts.undo(actor()), changes=True),
         api.post("/redo", lambda body: studio.verdicts.redo(actor()), changes=True),
-        api.post("/select", lambda body: studio.curation.select(text(body, "name"), _rule(api, body), actor()),
-                 changes=True),
+        api.post("/select", lambda body: studio.curation.select(text(body, "name"), _settled_rule(api, body),
+                                                               actor()), changes=True),
         api.get("/selections", lambda _values: studio.curation.selections()),
         api.get("/events", lambda values: studio.verdicts.events(number(values, "limit", 20, 1, 200),
                                                                  number(values, "after", 0, 0, 2**31))),
@@ -54,10 +57,21 @@ def _rule(api: Api, body: Mapping[str, Any]) -> SelectionRule:
     return api.studio.curation.rule(**{"dataset": "", **typed_rule(_object(body, "rule"))})
 
 
+def _settled_rule(api: Api, body: Mapping[str, Any]) -> SelectionRule:
+    """A rule to act by. Raises: BadSetting while something it needs is still being found."""
+    rule = _rule(api, body)
+    if (waiting := api.studio.curation.preparing(rule)) is not None:
+        raise BadSetting(f"near-duplicates are still being looked for, {waiting['share']:.0%} is done",
+                         where="near_duplicates", fix="Try again in a moment.")
+    return rule
+
+
 def _view(api: Api, body: Json) -> Json:
     """What the page asked for of one rule; ``sequence`` comes back so that late answers can be dropped."""
     api.refresh()
     rule, find = _rule(api, body), find_of(body.get("find"))
+    if (waiting := api.studio.curation.preparing(rule)) is not None:
+        return {"sequence": body.get("sequence", 0), "rule": rule.to_json(), "waiting": waiting}
     parts = list(body.get("parts") or DEFAULT_PARTS)
     makers = _parts(api, body, rule, find)
     unknown = [part for part in parts if part not in makers]
@@ -116,7 +130,7 @@ def _verdict(api: Api, body: Json) -> Json:
     if "all" not in body:
         return verdicts.verdict(_ids(body), verdict, actor=by)
     asked = _object(body, "all")
-    rule, find = _rule(api, asked), find_of(asked.get("find"))
+    rule, find = _settled_rule(api, asked), find_of(asked.get("find"))
     show = str(asked.get("show") or "kept")
     if "from_rank" in asked:
         ranks = (number(asked, "from_rank", 0, 0, 10**9), number(asked, "to_rank", 0, 0, 10**9))
@@ -134,6 +148,18 @@ def _has_news(api: Api, values: Values) -> bool:
 
 def _news(api: Api, values: Values) -> Json:
     return api.studio.verdicts.news(number(values, "after", 0, 0, 2**31), actor())
+
+
+def _thumbnails(api: Api, body: Json) -> Json:
+    """The thumbnails of many candidates in one answer, base64; null where there is none."""
+    found: dict[str, str | None] = {}
+    for name in _ids(body, MAX_THUMBNAILS):
+        try:
+            content = api.studio.curation.thumbnail(candidate_id({"id": name}))
+            found[name] = base64.b64encode(content).decode("ascii")
+        except SynthVLMError:  # asked for alone, it says why
+            found[name] = None
+    return {"thumbnails": found}
 
 
 def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -160,8 +186,8 @@ def _float(body: Mapping[str, Any], name: str) -> float | None:
     return float(given)
 
 
-def _ids(body: Mapping[str, Any]) -> list[str]:
+def _ids(body: Mapping[str, Any], most: int = MAX_IDS) -> list[str]:
     ids = body.get("ids")
-    if not isinstance(ids, list) or not ids or len(ids) > MAX_IDS or not all(isinstance(item, str) for item in ids):
-        raise BadSetting(f"ids is not a list of 1 to {MAX_IDS:,} candidate ids", where="ids")
+    if not isinstance(ids, list) or not ids or len(ids) > most or not all(isinstance(item, str) for item in ids):
+        raise BadSetting(f"ids is not a list of 1 to {most:,} candidate ids", where="ids")
     return ids

@@ -67,9 +67,13 @@ async ([act, value]) => {
     const box = image.getBoundingClientRect();
     return box.bottom > 0 && box.top < innerHeight;
   });
-  await Promise.all(visible.map((image) => image.decode().catch(() => 0)));
+  const has = (image) => image.hasAttribute('src') || image.parentElement.classList.contains('s-missing');
+  const drawn = (image) => has(image) || new Promise((resolve) => new MutationObserver((_, watcher) => {
+    if (has(image)) { watcher.disconnect(); resolve(); }
+  }).observe(image.parentElement, {attributes: true, subtree: true, attributeFilter: ['src', 'class']}));
+  await Promise.all(visible.map(async (image) => { await drawn(image); await image.decode().catch(() => 0); }));
   return {dom, decoded: performance.now() - start, answer: asked ? asked.duration : 0, visible: visible.length,
-    first: document.querySelector('.s-tile').dataset.id};
+    empty: visible.filter((image) => !image.naturalWidth).length, first: document.querySelector('.s-tile').dataset.id};
 }
 """
 GRAB = """
@@ -119,6 +123,7 @@ def series(page: Page, server: int, act: str, times: int) -> dict[str, Any]:
     return {"dom": spread([one["dom"] for one in found]), "decoded": spread([one["decoded"] for one in found]),
             "answer": spread([one["answer"] for one in found]),
             "different_first_tiles": len({one["first"] for one in found}),
+            "visible": found[-1]["visible"], "without_picture": sum(one["empty"] for one in found),
             "server_cpu": round(1e3 * (after[0] - before[0]) / times, 1),
             "page_cpu": round(1e3 * (after[1] - before[1]) / times, 1)}
 

@@ -5,13 +5,15 @@
 Each person drags a threshold (five positions a second, each answered with counts, histograms and a page), looks at the
 result for some seconds, decides on three candidates, pages on, and hears of the others' verdicts all the while. Stuck
 clients send half a request, or ask for a page and never read it. Reported are the times of drags and verdicts, the
-memory of the serving process over time, and verdicts that were acknowledged and are not in the journal.
+memory of the serving process over time, verdicts that were acknowledged and are not in the journal, and the cores that
+the server and all people together kept busy: people that need as many as the server make the times too long.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import tempfile
 import threading
@@ -21,13 +23,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from curate import FAST, ROUTES, App, Client, summary
+import psutil
+from curate import FAST, ROUTES, App, Client, cpu_of, summary
 from curate_workspace import DATASET, make_workspace
 
 POSITIONS_A_DRAG, POSITION_EVERY_S = 5, 0.2
 LOOKS_S = (2.0, 6.0)
 PAGE = 48
 MEMORY_EVERY_S = 10.0
+SETTLES_S = 5.0  # the order is sorted and the captions are read in the background
 
 
 @dataclass
@@ -49,7 +53,7 @@ def person(app: App, number: int, until: float, rows: int, seen: Seen) -> None:
             for _ in range(POSITIONS_A_DRAG):
                 begun = time.perf_counter()
                 rule = {"clip_min": round(float(chance.uniform(0.22, 0.36)), 3)}
-                client.view(rule, [*FAST, "page"], page={"offset": 0, "limit": PAGE})
+                client.view(rule, [*FAST, "page"], reads=False, page={"offset": 0, "limit": PAGE})
                 taken = time.perf_counter() - begun
                 seen.drags_ms.append(taken * 1e3)
                 time.sleep(max(0.0, POSITION_EVERY_S - taken))
@@ -98,8 +102,11 @@ def remembered(app: App, decided: list[int]) -> set[int]:
 
 
 def load(app: App, rows: int, people: int, minutes: float, stuck: int) -> dict[str, Any]:
-    seen, until = Seen(), time.monotonic() + 60 * minutes
+    seen, own = Seen(), psutil.Process()
     Client(app.port).view({}, [*FAST, "page"])
+    time.sleep(SETTLES_S)
+    computed, began = (app.cpu_s(), cpu_of(own)), time.monotonic()
+    until = began + 60 * minutes
     held = [get_stuck(app.port, number) for number in range(stuck)]
     threads = [threading.Thread(target=person, args=(app, number, until, rows, seen)) for number in range(people)]
     threads += [threading.Thread(target=listener, args=(app, number, until, seen), daemon=True)
@@ -114,11 +121,14 @@ def load(app: App, rows: int, people: int, minutes: float, stuck: int) -> dict[s
         thread.join(60)
     for one in held:
         one.close()
+    lasted, spent = time.monotonic() - began, (app.cpu_s() - computed[0], cpu_of(own) - computed[1])
     third = max(1, len(memory) // 3)
     return {"rows": rows, "people": people, "minutes": minutes, "stuck": stuck, "drags": len(seen.drags_ms),
             "drag_ms": summary(seen.drags_ms), "verdicts": len(seen.decided), "verdict_ms": summary(seen.verdicts_ms),
             "verdicts_lost": len(set(seen.decided) - remembered(app, seen.decided)), "broken": seen.broken[:5],
             "news_answers": len(seen.news),
+            "cores_used": {"server": round(spent[0] / lasted, 2), "people": round(spent[1] / lasted, 2)},
+            "load": round(os.getloadavg()[0], 1), "cores": os.cpu_count(),
             "uss_mb": {"first": memory[0], "most": max(memory), "last": memory[-1],
                        "second_third": round(float(np.median(memory[third:2 * third])), 1),
                        "last_third": round(float(np.median(memory[-third:])), 1)}}

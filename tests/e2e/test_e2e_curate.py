@@ -242,6 +242,7 @@ def test_markup_in_captions_is_text_everywhere(page: Any) -> None:
 
 
 def test_thumbnails_are_decoded_sharp_and_come_from_the_store(page: Any) -> None:
+    page.locator(".s-tile img[src]").first.wait_for()
     facts = page.evaluate("""async () => {
         const image = document.querySelector('.s-tile img');
         await image.decode();

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import threading
+import time
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from small_workspace import BASE, CAPTIONS, MARKUP, REPEATS, ROUTES, client_of
 from starlette.testclient import TestClient
 
-from synthvlm_ui.records import Candidate
-from synthvlm_ui.service import Studio
+from synthvlm_ui.records import Candidate, ScorerInfo
+from synthvlm_ui.service import Studio, near_tables
 
 ALL = len(CAPTIONS) * REPEATS
 
@@ -28,6 +32,44 @@ def test_thumbnail_and_image_decode_and_may_be_kept_for_ever(client: TestClient,
         assert answer.headers["content-type"] == "image/webp"
         assert "immutable" in answer.headers["cache-control"]
         assert Image.open(io.BytesIO(answer.content)).size == (64, 64)
+
+
+def test_thumbnails_of_a_page_come_in_one_answer(client: TestClient, candidates: list[Candidate]) -> None:
+    some, unknown = [candidate.id for candidate in candidates[:3]], ["f" * 16, "../../journal.sqlite"]
+    answer = client.post(f"{ROUTES}/thumbs", json={"ids": some + unknown})
+    found = answer.json()["thumbnails"]
+    assert list(found) == some + unknown and "no-store" in answer.headers["cache-control"]
+    for name in some:
+        assert base64.b64decode(found[name]) == client.get(f"{ROUTES}/thumb/{name}").content
+    assert [found[name] for name in unknown] == [None, None]
+    for ids in (some * 50, [], "all", [1]):
+        assert client.post(f"{ROUTES}/thumbs", json={"ids": ids}).status_code == 400
+
+
+def test_a_rule_whose_duplicates_are_still_looked_for_is_said_to_wait(
+        client: TestClient, studio: Studio, candidates: list[Candidate], monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = np.arange(len(candidates), dtype=np.uint64) << np.uint64(40)
+    studio.workspace.scores.write("small", "shard-1", ScorerInfo("guards", ("phash",), {}),
+                                  [candidate.id for candidate in candidates], {"phash": hashes})
+    studio.refresh()
+    monkeypatch.setattr(near_tables, "FEW_ROWS", 0)
+    gate, work = threading.Event(), near_tables.NearTables._work
+    monkeypatch.setattr(near_tables.NearTables, "_work", lambda *given: gate.wait(60) and work(*given))
+    rule = {"near_duplicates": "phash"}
+    answer = view(client, rule, parts=["yield"])
+    assert answer["waiting"] == {"for": "near_duplicates", "share": 0.0} and "yield" not in answer
+    whole = {"dataset": "small", **rule}
+    for path, body in (("select", {"name": "some", "rule": whole}),
+                       ("verdict", {"verdict": "keep", "all": {"rule": whole}})):
+        refused = client.post(f"{ROUTES}/{path}", json=body)
+        assert refused.status_code == 400 and "still being looked for" in refused.json()["error"]["text"]
+    assert "yield" in view(client, parts=["yield"]), "other rules are answered meanwhile"
+    gate.set()
+    until = time.monotonic() + 60
+    while "waiting" in (answer := view(client, rule, parts=["yield"])):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert 0 < answer["yield"]["kept"] < ALL
 
 
 @pytest.mark.parametrize("path", [

@@ -38,9 +38,9 @@ export function get(path, values = {}, signal = undefined) {
   return answer(fetch(url, { headers: { accept: "application/json", ...named() }, signal }));
 }
 
-export function post(path, body = {}) {
+export function post(path, body = {}, signal = undefined) {
   return answer(fetch(new URL(path, BASE), {
-    method: "POST", body: JSON.stringify(body),
+    method: "POST", body: JSON.stringify(body), signal,
     headers: { "content-type": "application/json", ...named() },
   }));
 }

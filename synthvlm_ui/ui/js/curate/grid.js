@@ -2,6 +2,7 @@
 // takes verdicts. Knows ranks (places in the whole order), not rules.
 
 import { el } from "../dom.js";
+import { Pictures } from "./pictures.js";
 import { Tile, VERDICTS } from "./tile.js";
 
 // ``onverdict(id, verdict)``, ``onopen(id)``, ``onturn(direction, place)`` (whether there is a page), ``onrange()``: what the
@@ -9,7 +10,7 @@ import { Tile, VERDICTS } from "./tile.js";
 export class Grid {
   constructor({ onverdict, onopen, onturn, onrange }) {
     Object.assign(this, { onverdict, onopen, onturn, onrange, items: [], tiles: [], offset: 0, current: 0, columns: 0,
-      placed: 0, anchor: null, head: null, turning: null });
+      placed: 0, anchor: null, head: null, turning: null, pictures: new Pictures() });
     this.root = el("div", { class: "s-grid", role: "grid", "aria-label": "Candidates", "aria-multiselectable": "true" });
     this.root.addEventListener("focusin", (event) => this.noteFocus(event.target));
     this.root.addEventListener("click", (event) => this.clicked(event));
@@ -28,12 +29,16 @@ export class Grid {
     this.wanted = null;
     this.items = items;
     this.offset = offset;
-    while (this.tiles.length < items.length) this.tiles.push(new Tile());
+    while (this.tiles.length < items.length) {
+      this.tiles.push(new Tile());
+      this.pictures.watch(this.tiles.at(-1));
+    }
     items.forEach((item, at) => this.tiles[at].show(item, String(offset + at + 1)));
+    this.pictures.turn(this.tiles.slice(0, items.length));
     const found = place ?? items.findIndex((item) => item.id === before);
     const to = found >= 0 ? found : Math.max(0, Math.min(this.current, items.length - 1));
     this.mark(to);
-    this.arrange();
+    if (items.length !== this.placed) this.arrange(); // which costs a layout
     if (this.turning?.shift && items.length) { this.head = offset + to; this.onrange(); }
     this.turning = null;
     this.paint();
@@ -54,7 +59,7 @@ export class Grid {
     }
     this.root.replaceChildren(...rows);
     // what left the page lets go of its picture, so that a smaller page frees them
-    for (const tile of this.tiles.slice(this.placed)) { tile.id = null; tile.image.removeAttribute("src"); }
+    for (const tile of this.tiles.slice(this.placed)) tile.empty();
     if (hadFocus) this.tiles[this.current]?.root.focus({ preventScroll: true });
   }
 
@@ -153,6 +158,7 @@ export class Grid {
   }
 
   go(place, shift) {
+    this.wanted = null; // who moves on while a decision is under way is not called back when its answer comes
     if (shift) this.stretch(place);
     else { this.clearRange(); this.focus(place); }
   }

@@ -26,6 +26,7 @@ import { Strip } from "./strip.js";
 import { CODES } from "./tile.js";
 import { Tools } from "./tools.js";
 import { Views } from "./views.js";
+import { Waiting } from "./waiting.js";
 import { Yield } from "./yield.js";
 
 const MINIMA = { clip_cosine: "clip_min", ssim: "ssim_min", combined: "combined_min" };
@@ -49,7 +50,7 @@ class Curate extends SynthElement {
     this.side = el("details", { class: "s-side", open: window.innerWidth > 820 },
       el("summary", {}, el("h2", { text: "Rule and thresholds" })), this.panel.root, this.statistics.root, this.judged.root);
     this.body = el("div", { class: "s-curate" }, this.side,
-      el("div", { class: "s-main" }, this.yield.counts, this.unscored, this.yield.datasets, this.strip.root,
+      el("div", { class: "s-main" }, this.yield.counts, (this.waiting = new Waiting((asked) => this.asking.ask(asked))).root, this.unscored, this.yield.datasets, this.strip.root,
         el("div", { class: "s-find-bar" }, this.find.root, this.views.root), this.tools.root, this.nothing, this.grid.root,
         this.pager.root, this.saving, this.command));
     this.append(this.none, this.body, this.detail.root, this.keys.root, this.acts.dialog, this.views.dialog, this.people.dialog);
@@ -263,6 +264,7 @@ class Curate extends SynthElement {
 
   // Answers.
   receive(view, asked) {
+    if (this.waiting.takes(view, asked)) return;
     if (view.yield && view.page) this.news.seen(view.last_event, view.version); // an answer of other parts shows no verdict
     if (view.score_columns) this.tools.offer(view.score_columns);
     if (view.histograms || view.yield) {

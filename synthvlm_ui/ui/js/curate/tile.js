@@ -1,7 +1,6 @@
-// One place of the grid. A tile stays where it is and shows one candidate after another: only texts and the picture's
-// address change, so that a new page costs no layout of its own and the pictures of the old one stop loading.
+// One place of the grid. A tile stays where it is and shows one candidate after another: only texts and the picture
+// change, so that a new page costs no layout of its own.
 
-import { thumb } from "../api.js";
 import { el, icon } from "../dom.js";
 import { clip, unit } from "../format.js";
 
@@ -14,7 +13,8 @@ const SMALL_PX = 128; // pictures below are shown with their pixels
 export class Tile {
   constructor() {
     this.id = null;
-    this.image = el("img", { alt: "", loading: "lazy", decoding: "async", draggable: "false", fetchpriority: "low" });
+    this.drawn = false; // whether the picture of this candidate is there, or known to be missing
+    this.image = el("img", { alt: "", decoding: "async", draggable: "false" });
     this.image.addEventListener("error", () => this.picture.classList.add("s-missing"));
     this.image.addEventListener("load", () => this.picture.classList.remove("s-missing"));
     this.mark = el("span", { class: "s-mark", "aria-hidden": "true", hidden: true });
@@ -33,16 +33,29 @@ export class Tile {
     this.root = el("div", { class: "s-tile", role: "gridcell", tabindex: "-1" }, this.picture, this.words, this.caption,
       el("div", { class: "s-tile-foot" }, el("div", { class: "s-numbers" }, this.clip, this.ssim),
         el("div", { class: "s-acts" }, this.keep, this.reject)));
+    this.root.tile = this;
+  }
+
+  // ``picture``: the address of an image, null when there is none.
+  draw(picture) {
+    this.drawn = true;
+    if (picture) this.image.src = picture;
+    else this.picture.classList.add("s-missing");
+  }
+
+  // Lets go of the picture.
+  empty() {
+    this.id = null;
+    this.drawn = false;
+    this.image.removeAttribute("src");
   }
 
   show(item, rank) {
     if (item.id !== this.id) {
+      this.empty(); // the old picture must not stand over the new caption until the new one has come
       this.id = item.id;
       this.root.dataset.id = item.id;
       this.picture.classList.remove("s-missing");
-      // without this the old picture would stand over the new caption until the new one has come
-      this.image.removeAttribute("src");
-      this.image.src = thumb(item.id);
       this.image.classList.toggle("s-pixels", Math.max(item.w, item.h) < SMALL_PX);
       write(this.caption, item.caption);
     }
