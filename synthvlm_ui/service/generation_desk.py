@@ -30,7 +30,7 @@ from synthvlm_ui.service.caption_standing import standing_of
 from synthvlm_ui.service.devices import resolve_device
 from synthvlm_ui.service.generator_fit import fit_of, memory_here
 from synthvlm_ui.service.job_desk import JobDesk
-from synthvlm_ui.service.placement import Placement, slurm_script
+from synthvlm_ui.service.placement import Placement, executors_here, slurm_script
 from synthvlm_ui.service.prompting import VARIATIONS, drawn_prompts, preview_prompts, prompt_of, wildcards_of
 from synthvlm_ui.service.rates import Rates, bytes_per_image
 from synthvlm_ui.store import Workspace
@@ -54,6 +54,10 @@ class GenerationDesk:
         """Everything that can draw, with what it is best at and whether it is ready."""
         memory = memory_here()
         return [{**asdict(facts), "engine": fit_of(facts, memory)} for facts in list_generators()]
+
+    def executors(self) -> list[dict[str, Any]]:
+        """The ways to run that the page offers, each with whether it can start here."""
+        return executors_here()
 
     def estimate(self, settings: GenerationSettings, *, dataset: str | None = None, prompt: str | None = None,
                  limit: int | None = None, captions: str = KEPT) -> dict[str, Any]:
@@ -129,6 +133,12 @@ class GenerationDesk:
         words += ["--clip-model", clip_model] if clip_model != DEFAULT_GENERATOR else []
         program = ["python", "-m", "synthvlm_ui", "--workspace", str(self._workspace.root.resolve())]
         return slurm_script([*program, *words], tasks, settings.device)
+
+    def slurm_command(self, settings: GenerationSettings, tasks: int, *, dataset: str | None = None,
+                      prompt: str | None = None, limit: int | None = None, captions: str = KEPT) -> str:
+        """The one line that hands ``slurm``'s script to Slurm."""
+        words = self._words(settings, dataset, prompt, limit, captions)
+        return command_line(self._workspace.root.resolve(), [*words, "--show-slurm", str(tasks)]) + " | sbatch"
 
     def _words(self, settings: GenerationSettings, dataset: str | None, prompt: str | None, limit: int | None,
                captions: str) -> list[str]:

@@ -15,12 +15,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from synthvlm_ui.config import REPOSITORY, environment
-from synthvlm_ui.errors import BadSetting
+from synthvlm_ui.errors import BadSetting, SynthVLMError
 from synthvlm_ui.jobs import RayCluster, require_ray, slice_chunks
 
 EXECUTORS = ("local", "ray")
 RAY_QUEUE = "ray"
 _MAX_ARRAY = 10_000
+_NAMED_CLUSTER = ("The cluster that SYNTHVLM_RAY_ADDRESS names. Its machines must mount the workspace under the same "
+                  "path.")
+_CLUSTER_STARTED_HERE = ("Ray is started on this machine for the run. For a cluster, start the app with "
+                         "SYNTHVLM_RAY_ADDRESS=HOST:6379.")
+_SLURM = ("Nothing starts from here: run the line below on a machine that has sbatch and mounts the workspace under the "
+          "same path. Each task makes its share, and what fails is made by running the line again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,19 @@ class Placement:
                 "--ray-address": self.ray_address or None, "--ray-workers": self.ray_workers,
                 "--ray-cpus": self.ray_cpus}
         return [word for option, value in said.items() if value is not None for word in (option, str(value))]
+
+
+def executors_here() -> list[dict[str, Any]]:
+    """[{"name", "ready", "note"}] of the ways to run, for whoever chooses one. Which cluster Ray is, only the
+    environment says: the address decides who is sent this process's work, so no page may name it."""
+    try:
+        require_ray()
+        named = bool(Placement("ray").cluster().address)
+        ready, note = True, _NAMED_CLUSTER if named else _CLUSTER_STARTED_HERE
+    except SynthVLMError as error:
+        ready, note = False, f"{error}"
+    return [{"name": "local", "ready": True, "note": ""}, {"name": "ray", "ready": ready, "note": note},
+            {"name": "slurm", "ready": True, "note": _SLURM}]
 
 
 def device_of_queue(queue: str) -> str:

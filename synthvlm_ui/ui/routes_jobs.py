@@ -14,13 +14,14 @@ from starlette.routing import Route
 from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS
 from synthvlm_ui.errors import BadSetting, UnknownName
 from synthvlm_ui.records import GenerationSettings
-from synthvlm_ui.service import parse_axis
+from synthvlm_ui.service import Placement, parse_axis
 from synthvlm_ui.ui.api import Api, Json, candidate_id, login, number, text
 
 JOB_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 WHOLE_NUMBERS = {"images_per_caption", "seed", "num_inference_steps", "width", "height", "batch_size", "chunk_images",
                  "draft_num_inference_steps"}
 DECIMALS = {"guidance_scale", "denoising_end", "draft_clip_min", "draft_audit"}
+SLURM = "slurm"  # its tasks are started by sbatch, never from here: a page only sees the line and the script
 FLAGS = {"compile", "fuse_qkv"}
 CHOSEN_IN_PAGE = WHOLE_NUMBERS | DECIMALS | FLAGS | {
     "generator", "negative_prompt", "prompt_template", "device", "dtype", "offload", "vae", "attention", "scheduler",
@@ -46,7 +47,8 @@ def job_routes(api: Api) -> list[Route]:
         api.get("/state", state),
         api.get("/info", lambda _values: studio.info()),
         api.get("/captions", captions),
-        api.get("/generators", lambda _values: {"generators": studio.generation.generators()}),
+        api.get("/generators", lambda _values: {"generators": studio.generation.generators(),
+                                             "executors": studio.generation.executors()}),
         api.post("/words", lambda body: studio.captions.unknown_words(str(body.get("text", ""))[:4000]),
                  changes=False),
         api.post("/estimate", lambda body: _estimate(api, body), changes=False),
@@ -107,14 +109,24 @@ def _source(body: Mapping[str, Any]) -> dict[str, Any]:
     return {"dataset": text(body, "dataset"), "limit": limit, "captions": str(body.get("captions") or "kept")}
 
 
+def _placement(body: Mapping[str, Any]) -> Placement:
+    """Where a form's run is carried out. A cluster's address is never taken from a page. Raises: BadSetting."""
+    executor = str(body.get("executor") or "local")
+    return Placement(executor, ray_workers=number(body, "ray_workers", 0, 0, 1024) or None if executor == "ray" else None)
+
+
 def _estimate(api: Api, body: Json) -> Json:
-    settings, source = generation_settings(body), _source(body)
-    estimate = api.studio.generation.estimate(settings, **source)
-    return {**estimate, "command": api.studio.generation.command(settings, **source)}
+    settings, source, generation = generation_settings(body), _source(body), api.studio.generation
+    estimate = generation.estimate(settings, **source)
+    if body.get("executor") == SLURM:
+        tasks = number(body, "slurm_tasks", 8, 1, 10_000)
+        return {**estimate, "command": generation.slurm_command(settings, tasks, **source),
+                "script": generation.slurm(settings, tasks, **source)}
+    return {**estimate, "command": generation.command(settings, **source, placement=_placement(body))}
 
 
 def _start(api: Api, body: Json) -> str:
-    return api.studio.generation.start(generation_settings(body), **_source(body))
+    return api.studio.generation.start(generation_settings(body), **_source(body), placement=_placement(body))
 
 
 def _start_matrix(api: Api, body: Json) -> list[Json]:

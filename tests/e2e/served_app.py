@@ -92,7 +92,7 @@ class ServedApp:
             self.process.kill()
             self.process.wait(15)
         if (self.workspace / "jobs").is_dir():
-            for device in ("cpu", "disk", "hub"):
+            for device in ("cpu", "disk", "hub", "ray"):
                 end_worker(self.workspace / "jobs", device)
 
 

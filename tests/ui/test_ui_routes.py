@@ -247,6 +247,24 @@ def test_an_estimate_comes_with_the_same_command(client: TestClient) -> None:
     assert "generate --dataset small" in found["command"] and "--images-per-caption 3" in found["command"]
 
 
+def test_the_page_chooses_where_a_run_is_carried_out_but_no_cluster(client: TestClient,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    drawn = {"dataset": "small", "settings": {"seed": "7"}}
+    under_ray = client.post(ROUTES + "/estimate", json={
+        **drawn, "executor": "ray", "ray_workers": "2", "ray_address": "evil.example:6379"}).json()["command"]
+    assert under_ray.endswith("--executor ray --ray-workers 2") and "--seed 7" in under_ray
+    array = client.post(ROUTES + "/estimate", json={**drawn, "executor": "slurm", "slurm_tasks": "4"}).json()
+    assert array["command"].endswith("--show-slurm 4 | sbatch")
+    assert "--array=1-4" in array["script"] and "--seed 7" in array["script"]
+    for executor in ("slurm", "dask"):
+        assert client.post(ROUTES + "/generate", json={**drawn, "executor": executor}).status_code == 400
+    offered = {one["name"]: one for one in client.get(ROUTES + "/generators").json()["executors"]}
+    assert list(offered) == ["local", "ray", "slurm"]
+    assert not offered["ray"]["ready"] or "SYNTHVLM_RAY_ADDRESS names" in offered["ray"]["note"]
+    assert client.get(ROUTES + "/state").json()["jobs"] == []
+
+
 def test_missing_scores_are_null_and_not_nan(studio: Studio) -> None:
     studio.captions.import_texts("a red cat", "bare")
     answer = client_of(studio).post(ROUTES + "/curate/view", json={"rule": {"dataset": "bare"}})

@@ -4,6 +4,7 @@ import { Latest, attempt, get, post } from "./api.js";
 import { el, field, options, uniqueId } from "./dom.js";
 import { SynthElement } from "./element.js";
 import { EngineOptions } from "./engine.js";
+import { ExecutorChoice } from "./executor.js";
 import { SCALES, bytes, chooseScale, duration, plural, scaleName } from "./format.js";
 import "./live.js";
 import "./matrix.js";
@@ -90,6 +91,7 @@ class Generate extends SynthElement {
     });
     this.inputs.prompt_template = el("input", { maxlength: "4000", placeholder: "{caption}", spellcheck: "false" });
     this.engine = new EngineOptions();
+    this.executor = new ExecutorChoice();
     this.variations = el("input", { type: "number", min: 1, max: 1000, value: 4 });
     this.resolved = el("div", { role: "list", class: "s-stack", "aria-label": "Resolved prompts" });
     this.resolvedBox = el("details", { hidden: true }, el("summary", { text: "Resolved prompts" }),
@@ -98,12 +100,13 @@ class Generate extends SynthElement {
     this.settings = el("div", { class: "s-stack" }, field("Generator (name, Hub id or directory)", this.generator, this.status), this.known,
       this.presets, el("div", { class: "s-trio" }, fields), field("Negative prompt", this.inputs.negative_prompt),
       field("Prompt template", this.inputs.prompt_template, el("p", { text: "{caption} stands for the caption, {a|b} is a "
-        + "choice, __toy__ a line of wildcards/toy.txt." })), this.resolvedBox, this.engine.root);
+        + "choice, __toy__ a line of wildcards/toy.txt." })), this.resolvedBox, this.engine.root, this.executor.root);
   }
 
   async loadGenerators() {
     const found = await attempt(() => get("generators"));
     this.generators = found?.generators ?? [];
+    if (found) this.executor.offer(found.executors);
     this.known.replaceChildren(...this.generators.map((one) => el("option", { value: one.name, label: one.note })));
     this.presets.replaceChildren(...this.generators.slice(0, 6).map((one) => el("button", { type: "button",
       class: "s-chip", title: one.note, "aria-pressed": "false", "data-name": one.name,
@@ -163,8 +166,7 @@ class Generate extends SynthElement {
       this.datasetChoice.value || sets[0]?.name);
     this.datasetChoice.disabled = sets.length === 0;
     this.datasetNote.textContent = sets.length ? "" : "There is no dataset yet. Import captions first.";
-    this.start.disabled = workspace.readOnly;
-    this.start.title = workspace.readOnly ? "This server only shows the workspace" : "";
+    this.allowStart();
     const running = workspace.activeJobs.find((job) => job.kind.startsWith("generat"));
     if (running && running.id !== this.live.job) this.follow(running.id);
     const key = JSON.stringify(sets.map((set) => [set.name, set.captions]));
@@ -175,13 +177,21 @@ class Generate extends SynthElement {
     const settings = { generator: this.generator.value.trim() };
     for (const [name, input] of Object.entries(this.inputs)) if (!input.disabled) settings[name] = input.value.trim();
     Object.assign(settings, this.engine.values());
-    return this.source === "prompt" ? { settings, prompt: this.prompt.text, variations: this.variations.value }
-      : { settings, dataset: this.datasetChoice.value, limit: this.limit.value,
+    const how = { settings, ...this.executor.values() };
+    return this.source === "prompt" ? { ...how, prompt: this.prompt.text, variations: this.variations.value }
+      : { ...how, dataset: this.datasetChoice.value, limit: this.limit.value,
         captions: this.everyCaption.checked ? "all" : "kept" };
+  }
+
+  allowStart() {
+    this.start.disabled = workspace.readOnly || !this.executor.startsHere;
+    this.start.title = workspace.readOnly ? "This server only shows the workspace"
+      : this.executor.startsHere ? "" : "Slurm's tasks are started by its own sbatch: copy the line below";
   }
 
   changed() {
     if (!this.estimate) return;
+    this.allowStart();
     clearTimeout(this.asking);
     this.asking = setTimeout(() => this.ask(), 200);
   }
@@ -217,6 +227,7 @@ class Generate extends SynthElement {
     this.everyOption.lastChild.textContent = out ? `Draw the ${plural(out, "caption")} too that curation leaves out`
       : "Draw captions too that curation leaves out";
     this.command.show(result.command);
+    this.executor.showScript(result.script);
   }
 
   refused(error) {
@@ -233,7 +244,7 @@ class Generate extends SynthElement {
     event.preventDefault();
     this.start.disabled = true;
     const started = await attempt(() => post("generate", this.body()));
-    this.start.disabled = workspace.readOnly;
+    this.allowStart();
     if (!started) return;
     announce("Generation started");
     this.follow(started.job_id);
