@@ -17,11 +17,18 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from synthvlm_ui.backends.decoding import pictured
-from synthvlm_ui.backends.device import device_memory, is_device_lost, is_out_of_memory, release_memory, torch_dtype
+from synthvlm_ui.backends.device import (
+    device_lost,
+    device_memory,
+    is_device_lost,
+    is_out_of_memory,
+    release_memory,
+    torch_dtype,
+)
 from synthvlm_ui.backends.engine_choice import check_engine, choose_engine, parameters_of
 from synthvlm_ui.backends.generator_facts import GeneratorFacts, pipeline_facts
 from synthvlm_ui.backends.model_files import looks_like_hub_id, read_json, revision_of
-from synthvlm_ui.errors import BadSetting, DeviceLost, GenerationFailed, ModelUnavailable, OutOfMemory
+from synthvlm_ui.errors import BadSetting, GenerationFailed, ModelUnavailable, OutOfMemory
 from synthvlm_ui.protocols import TokenMatrix, UInt8Image
 from synthvlm_ui.records import EngineSettings, GenerationRequest, GeneratorInfo
 
@@ -170,8 +177,7 @@ class AmusedGenerator:
     def _survive(self, error: Exception, tried: int) -> None:
         """Halves the batch when memory ran out. Raises: OutOfMemory, DeviceLost, the error itself."""
         if is_device_lost(error):
-            raise DeviceLost(f"{self.device} stopped answering ({str(error).splitlines()[0][:160]})",
-                             where="while drawing", fix="Resume the job: finished chunks are kept.") from error
+            raise device_lost(self.device, error, "while drawing") from error
         if not is_out_of_memory(error):
             raise error
         if tried == 1:

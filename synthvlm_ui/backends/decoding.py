@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthvlm_ui.backends.device import is_device_lost, is_out_of_memory, release_memory
+from synthvlm_ui.backends.device import device_lost, is_device_lost, is_out_of_memory, release_memory
 from synthvlm_ui.backends.diffusers_families import decode_latents
-from synthvlm_ui.errors import DeviceLost, GenerationFailed, OutOfMemory
+from synthvlm_ui.errors import GenerationFailed, OutOfMemory
 from synthvlm_ui.protocols import UInt8Image
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ class Decoder:
                 return self._decode(latents, height, width)
             except Exception as error:
                 if is_device_lost(error):
-                    raise DeviceLost(f"{self._device} stopped answering ({str(error).splitlines()[0][:160]})",
-                                     where="while decoding", fix="Resume the job: finished chunks are kept.") from error
+                    raise device_lost(self._device, error, "while decoding") from error
                 if not is_out_of_memory(error):
                     raise
             release_memory()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from synthvlm_ui.backends.engine_choice import DeviceMemory
-from synthvlm_ui.errors import BadSetting
+from synthvlm_ui.errors import BadSetting, DeviceLost
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +89,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
-        words in str(error).lower() for words in ("out of memory", "can't allocate memory", "not enough memory")
+        words in str(error).lower()
+        for words in ("out of memory", "can't allocate memory", "not enough memory", "status_alloc_failed")
     )
 
 
@@ -96,6 +99,26 @@ def is_device_lost(error: BaseException) -> bool:
     said = str(error).lower()
     return isinstance(error, RuntimeError) and not is_out_of_memory(error) and any(
         words in said for words in ("cuda error", "hip error", "gpu is lost", "device-side assert"))
+
+
+def device_lost(device: str, error: BaseException, where: str) -> DeviceLost:
+    """The error for people of one that ``is_device_lost`` knows."""
+    return DeviceLost(f"{device} stopped answering ({str(error).splitlines()[0][:160]})", where=where,
+                      fix="Resume the job: finished chunks are kept. When it happens again, restart the machine.")
+
+
+@contextmanager
+def device_watched(device: str, where: str) -> Iterator[None]:
+    """For whatever runs engines, scorers and all: a failing device is raised as such, not as some engine's trouble.
+
+    Raises: DeviceLost, and what runs inside.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if is_device_lost(error):
+            raise device_lost(device, error, where) from error
+        raise
 
 
 def release_memory() -> None:

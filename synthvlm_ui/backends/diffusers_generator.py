@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthvlm_ui.backends.decoding import Decoder, pictured
-from synthvlm_ui.backends.device import is_device_lost, is_out_of_memory, release_memory
+from synthvlm_ui.backends.device import device_lost, is_device_lost, is_out_of_memory, release_memory
 from synthvlm_ui.backends.diffusers_families import encode_prompts, is_guided, is_known, stacked
 from synthvlm_ui.backends.diffusers_loading import Loaded, call_parameters, load_pipeline, open_directory
 from synthvlm_ui.backends.generator_facts import GeneratorFacts, PipelineParts, pipeline_facts
 from synthvlm_ui.backends.model_files import looks_like_hub_id
-from synthvlm_ui.errors import BadSetting, DeviceLost, GenerationFailed, OutOfMemory, SynthVLMError
+from synthvlm_ui.errors import BadSetting, GenerationFailed, OutOfMemory, SynthVLMError
 from synthvlm_ui.protocols import UInt8Image
 from synthvlm_ui.records import EngineSettings, GenerationRequest, GeneratorInfo, short_hash
 
@@ -159,7 +159,7 @@ class DiffusersGenerator:
                 begun.append(self._denoise_batch([requests[index] for index in batch], batch))
             except Exception as error:
                 if is_device_lost(error):
-                    raise _lost(self.device, error) from error
+                    raise device_lost(self.device, error, "while drawing") from error
                 if is_out_of_memory(error):
                     self._shrink(len(batch), error)
                     continue
@@ -245,11 +245,6 @@ def _alike(requests: Sequence[GenerationRequest]) -> Iterator[list[int]]:
                request.negative_prompt is None)
         groups.setdefault(key, []).append(index)
     yield from groups.values()
-
-
-def _lost(device: str, error: Exception) -> DeviceLost:
-    return DeviceLost(f"{device} stopped answering ({str(error).splitlines()[0][:160]})", where="while drawing",
-                      fix="Resume the job: finished chunks are kept. When it happens again, restart the machine.")
 
 
 def _failure(error: Exception) -> SynthVLMError:

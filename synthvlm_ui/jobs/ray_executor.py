@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from synthvlm_ui.errors import SynthVLMError, WorkerDied
+from synthvlm_ui.errors import DeviceLost, SynthVLMError, WorkerDied
 from synthvlm_ui.jobs.job_files import error_from_json, error_to_json
 from synthvlm_ui.jobs.ray_cluster import WorkerShape
 
@@ -114,8 +114,8 @@ class RayExecutor:
             actor, chunk = self._running.pop(ref)
             try:
                 report = self._answer(self._ray.get(ref))
-            except self._ray.exceptions.RayActorError as error:
-                self._lost(actor, chunk, error)
+            except (self._ray.exceptions.RayActorError, DeviceLost) as error:
+                self._lost(actor, chunk, error)  # also a live one: only a new process gets a lost card back
                 waiting.appendleft(chunk)
                 continue
             self._idle.append(actor)

@@ -25,8 +25,8 @@ _NAMED_CLUSTER = ("The cluster that SYNTHVLM_RAY_ADDRESS names. Its machines mus
                   "path.")
 _CLUSTER_STARTED_HERE = ("Ray is started on this machine for the run. For a cluster, start the app with "
                          "SYNTHVLM_RAY_ADDRESS=HOST:6379.")
-_SLURM = ("Nothing starts from here: run the line below on a machine that has sbatch and mounts the workspace under the "
-          "same path. Each task makes its share, and what fails is made by running the line again.")
+_SLURM = ("Nothing starts from here: run the line below on a machine that has sbatch and mounts the workspace under "
+          "the same path. Each task makes its share, and what fails is made by running the line again.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from synthvlm_ui.backends import device_watched
 from synthvlm_ui.config import REPOSITORY
 from synthvlm_ui.errors import WorkspaceError
 from synthvlm_ui.generation import load_plan, save_plan
@@ -40,6 +41,7 @@ class RayChunks:
                                  where=f"{os.uname().nodename}: {root}",
                                  fix="Keep the workspace on a disk that all machines mount under the same path.")
         self._workspace, self._directory = Workspace.open(Path(root), create=False), directory
+        self._device = device
         self._config: dict[str, Any] = json.loads((directory / "config.json").read_text(encoding="utf-8"))["config"]
         self._engines = Engines(device)
         self._maker: ChunkMaker | None = None
@@ -48,25 +50,29 @@ class RayChunks:
     def prepare(self) -> Mapping[str, Any]:
         """Makes and saves the plan, with the generator that will draw it."""
         if load_plan(self._directory) is None:
-            generator = self._engines.generator_of(self._config["settings"])
-            save_plan(make_plan(self._config, self._workspace, generator, self._engines.device), self._directory)
+            with device_watched(self._device, os.uname().nodename):
+                generator = self._engines.generator_of(self._config["settings"])
+                save_plan(make_plan(self._config, self._workspace, generator, self._engines.device), self._directory)
         return {"planned": True}
 
     def run_chunk(self, chunk: int) -> Mapping[str, Any]:
         """{"report", "seconds", "images": [[id, status, error_message, scores]]} of one chunk."""
-        if self._maker is None:
-            plan = load_plan(self._directory)
-            if plan is None:
-                raise WorkspaceError("the job's plan is not there yet", where=str(self._directory),
-                                     fix="Check that all machines see the same disk.")
-            self._maker = ChunkMaker(self._workspace, plan, self._engines, self._config)
         images: list[Sequence[Any]] = []
         start = time.monotonic()
-        report = self._maker.make(chunk, show=lambda shown: images.append(_said(shown)), should_stop=lambda: self._stop)
+        with device_watched(self._device, os.uname().nodename):
+            maker = self._maker = self._maker or self._make_maker()
+            report = maker.make(chunk, show=lambda shown: images.append(_said(shown)), should_stop=lambda: self._stop)
         return {"report": asdict(report), "seconds": time.monotonic() - start, "images": images}
 
     def stop(self) -> None:
         self._stop = True
+
+    def _make_maker(self) -> ChunkMaker:
+        plan = load_plan(self._directory)
+        if plan is None:
+            raise WorkspaceError("the job's plan is not there yet", where=str(self._directory),
+                                 fix="Check that all machines see the same disk.")
+        return ChunkMaker(self._workspace, plan, self._engines, self._config)
 
 
 def run_under_ray(context: JobContext, workspace: Workspace) -> Mapping[str, Any]:

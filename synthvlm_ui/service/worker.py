@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from synthvlm_ui.backends import device_watched
 from synthvlm_ui.config import WORKER_IDLE_S, environment
 from synthvlm_ui.jobs import JobContext, Worker
 from synthvlm_ui.service.placement import device_of_queue, is_share
@@ -29,7 +30,19 @@ def main(arguments: list[str] | None = None) -> None:
     workspace = Workspace.open(options.workspace, create=False)
     handlers = _Handlers(workspace, device_of_queue(options.device))
     idle_s = float(environment("WORKER_IDLE_S", str(_SHARE_IDLE_S if is_share(options.device) else WORKER_IDLE_S)))
-    Worker(workspace.paths.jobs, options.device, handlers.table(), idle_s).run()
+    device = device_of_queue(options.device)
+    watched = {kind: _watched(handler, device) for kind, handler in handlers.table().items()}
+    Worker(workspace.paths.jobs, options.device, watched, idle_s).run()
+
+
+def _watched(handler: Handler, device: str) -> Handler:
+    """The handler, in which a failure of the device ends the job as one: this process then leaves, since only a new
+    one gets the device back."""
+    def run(context: JobContext) -> Mapping[str, Any]:
+        with device_watched(device, f"job {context.id}"):
+            return handler(context)
+
+    return run
 
 
 class _Handlers:

@@ -112,7 +112,8 @@ def _source(body: Mapping[str, Any]) -> dict[str, Any]:
 def _placement(body: Mapping[str, Any]) -> Placement:
     """Where a form's run is carried out. A cluster's address is never taken from a page. Raises: BadSetting."""
     executor = str(body.get("executor") or "local")
-    return Placement(executor, ray_workers=number(body, "ray_workers", 0, 0, 1024) or None if executor == "ray" else None)
+    workers = number(body, "ray_workers", 0, 0, 1024) or None
+    return Placement(executor, ray_workers=workers if executor == "ray" else None)
 
 
 def _estimate(api: Api, body: Json) -> Json:

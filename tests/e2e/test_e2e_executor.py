@@ -50,6 +50,6 @@ def test_a_run_under_ray_is_started_and_followed(app: ServedApp, visit: Any) -> 
     until(page, lambda: [job for job in app.ask("state")["jobs"] if job["state"] == "done"] or app.gone_wrong(),
           limit_ms=WORK_LIMIT_MS)
     assert app.gone_wrong() == []
-    page.get_by_role("button", name="Look at them in Curate").wait_for()
+    page.get_by_role("region", name="Images").get_by_role("button", name="Look at them in Curate").wait_for()
     datasets = {one["name"]: one for one in app.ask("state")["summary"]["datasets"]}
     assert datasets["sample"]["candidates"] == 2
