@@ -34,6 +34,11 @@ class ChunkMaker:
         self._tools = ChunkEngines(generator, scorers, engines.device.startswith("cuda"), draft)
         self._is_done = known_candidates(workspace)
 
+    @property
+    def engine(self) -> str:
+        """How the generator is put together here; empty where there was no choice."""
+        return self._tools.generator.info.engine
+
     def make(self, chunk: int, *, show: Callable[[Shown], None], should_stop: Callable[[], bool]) -> ChunkReport:
         """One chunk to its shard, or to a stop that leaves nothing. Raises: OutOfMemory, DiskFull."""
         return make_chunk(self._workspace, self._plan, chunk, self._tools, is_done=self._is_done, show=show,

@@ -56,13 +56,14 @@ class RayChunks:
         return {"planned": True}
 
     def run_chunk(self, chunk: int) -> Mapping[str, Any]:
-        """{"report", "seconds", "images": [[id, status, error_message, scores]]} of one chunk."""
+        """{"report", "seconds", "images": [[id, status, error_message, scores]], "engine"} of one chunk."""
         images: list[Sequence[Any]] = []
         start = time.monotonic()
         with device_watched(self._device, os.uname().nodename):
             maker = self._maker = self._maker or self._make_maker()
             report = maker.make(chunk, show=lambda shown: images.append(_said(shown)), should_stop=lambda: self._stop)
-        return {"report": asdict(report), "seconds": time.monotonic() - start, "images": images}
+        return {"report": asdict(report), "seconds": time.monotonic() - start, "images": images,
+                "engine": maker.engine}
 
     def stop(self) -> None:
         self._stop = True
@@ -76,7 +77,8 @@ class RayChunks:
 
 
 def run_under_ray(context: JobContext, workspace: Workspace) -> Mapping[str, Any]:
-    """Carries a generate job to its end or to the user's stop on a Ray cluster. Returns {generated, failed, skipped}.
+    """Carries a generate job to its end or to the user's stop on a Ray cluster. Returns what ``run_generate`` does;
+    machines that put the generator together differently are all named in ``engine``.
 
     Raises: Failure when the cluster cannot be reached, WorkspaceError, and what drawing raises.
     """
@@ -95,7 +97,8 @@ def run_under_ray(context: JobContext, workspace: Workspace) -> Mapping[str, Any
         run = reports.begin()
         executor.run(reports.chunks, context.progress)
         run.remember_rate(shape.device)
-        return {**run.counts(), **run.cascade()}
+        engine = reports.engine()
+        return {**run.counts(), **run.cascade(), **({"engine": engine} if engine else {})}
 
 
 class _Reports:
@@ -103,6 +106,7 @@ class _Reports:
 
     def __init__(self, context: JobContext, workspace: Workspace) -> None:
         self._context, self._workspace = context, workspace
+        self._engines: dict[str, None] = {}  # in the order in which they were first heard of
 
     def begin(self) -> GenerateRun:
         plan = load_plan(self._context.dir)
@@ -118,7 +122,14 @@ class _Reports:
     def check_disk(self) -> None:
         self._context.check_disk(self._workspace.root, self._run.chunk_bytes)
 
+    def engine(self) -> str:
+        """Of all who drew, or of who planned where nothing was left to draw."""
+        return " | ".join(self._engines) or self._plan.info.engine
+
     def take(self, chunk: int, said: Mapping[str, Any]) -> None:
+        if said["engine"] and said["engine"] not in self._engines:
+            self._engines[said["engine"]] = None
+            self._context.log(f"{self._plan.info.name}: {said['engine']}")
         report = ChunkReport(**said["report"])
         if report.finished:
             self._run.live.begin_chunk(chunk)

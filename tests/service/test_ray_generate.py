@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 from made_content import content
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "backends"))
+
+from tiny_pipelines import NATIVE_PX, save_tiny_sd  # noqa: E402
 
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.jobs import RayCluster, shape_of
@@ -96,6 +101,20 @@ def test_killed_workers_and_a_killed_driver_cost_nothing(studios: tuple[Studio, 
     assert made.keys() == expected.keys()
     assert all(made[name][1] == expected[name][1] for name in made)
     assert all(made[name][0] == expected[name][0] for name in made)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_real_generator_leaves_the_same_result_here_and_there(studios: tuple[Studio, Studio], tmp_path: Path) -> None:
+    ray, local = studios
+    settings = GenerationSettings(str(save_tiny_sd(tmp_path / "tiny")), num_inference_steps=2, chunk_images=2,
+                                  batch_size=2, width=NATIVE_PX, height=NATIVE_PX, device="cpu", vae="sliced")
+    results = [studio.jobs.follow(studio.generation.start(settings, dataset="sample", limit=4, placement=placement),
+                                  lambda _: None)["result"]
+               for studio, placement in ((ray, UNDER_RAY), (local, Placement()))]
+    assert results[0] == results[1]
+    assert results[0]["generated"] == 4 and "float32" in results[0]["engine"] and "sliced" in results[0]["engine"]
+    assert content(ray) == content(local)
 
 
 def test_a_cluster_is_cut_into_workers() -> None:
