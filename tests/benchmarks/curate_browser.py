@@ -100,10 +100,10 @@ def open_page(browser: Browser, app: ServedApp, dataset: str | None) -> tuple[Pa
     took = time.perf_counter() - start
     page.wait_for_timeout(1500)
     own = [(url, size) for url, size in payloads if "/synthvlm/" in url]
-    data = sum(size for url, size in own if "/static/" not in url and "/thumb/" not in url)
+    data = sum(size for url, size in own if "/static/" not in url and "/thumb" not in url)
     return page, {"open_to_tiles_s": round(took, 2), "first_data_kb": round(data / 1000, 1),
                   "own_scripts_kb": round(sum(size for url, size in own if "/static/" in url) / 1000, 1),
-                  "thumbnails_kb": round(sum(size for url, size in own if "/thumb/" in url) / 1000, 1),
+                  "thumbnails_kb": round(sum(size for url, size in own if "/thumb" in url) / 1000, 1),
                   "everything_kb": round(sum(size for _, size in payloads) / 1000, 1)}
 
 
