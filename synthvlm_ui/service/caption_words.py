@@ -93,8 +93,9 @@ class CaptionWords:
 
     def _rows_of(self, word: str, is_start: bool) -> _Mask:
         vocabulary, starts, rows = self._index
-        first = bisect_left(vocabulary, word)
-        last = bisect_left(vocabulary, word + "\U0010ffff") if is_start else bisect_right(vocabulary, word)
+        places, said = range(len(vocabulary)), lambda place: vocabulary[place].as_py()
+        first = bisect_left(places, word, key=said)
+        last = bisect_left(places, word + "\U0010ffff", key=said) if is_start else bisect_right(places, word, key=said)
         found = np.zeros(len(self), bool)
         found[rows[starts[first] : starts[last]]] = True
         return found
@@ -112,7 +113,7 @@ class CaptionWords:
         return found
 
     @cached_property
-    def _index(self) -> tuple[list[str], NDArray[np.int64], NDArray[np.int32]]:
+    def _index(self) -> tuple[Any, NDArray[np.int64], NDArray[np.int32]]:
         """The words in order, where the rows of each begin, and the rows."""
         import pyarrow.compute as pc
 
@@ -120,14 +121,14 @@ class CaptionWords:
         split = pc.utf8_split_whitespace(plain)
         parents = np.asarray(pc.list_parent_indices(split), np.int32)
         coded = pc.list_flatten(split).dictionary_encode()
-        vocabulary, codes = coded.dictionary.to_pylist(), np.asarray(coded.indices, np.int32)
-        order = sorted(range(len(vocabulary)), key=vocabulary.__getitem__)
+        codes = np.asarray(coded.indices, np.int32)
+        order = np.asarray(pc.sort_indices(coded.dictionary))  # by bytes of UTF-8, which is Python's order
         rank = np.empty(len(order), np.int32)
         rank[order] = np.arange(len(order), dtype=np.int32)
         place = rank[codes]
         by_word = np.argsort(place, kind="stable")
         starts = np.searchsorted(place[by_word], np.arange(len(order) + 1))
-        return [vocabulary[number] for number in order], starts, parents[by_word]
+        return coded.dictionary.take(order), starts, parents[by_word]
 
 
 def parse_query(query: str) -> list[tuple[bool, list[str], bool]]:

@@ -40,7 +40,7 @@ BINS = 64
 HASHES = ("phash",)
 _FACTS = ("candidate_id", "caption_code", "ok", "seed", "repeat")
 _REMEMBERED_SCORINGS = 2
-_REMEMBERED_ORDERS = 3
+_REMEMBERED_ORDERS = 2
 _REMEMBERED_BINNINGS = 5
 Makers = dict[str, Callable[[], Any]]
 

@@ -16,8 +16,8 @@ from typing import Any
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # M_... of malloc.h
 HEAPS = 2
 OWN_PAGES_FROM_BYTES = 32 * 2**20
-KEPT_FREE_BYTES = 64 * 2**20
-RETURN_EVERY_S = 1.0
+KEPT_FREE_BYTES = 24 * 2**20
+RETURN_EVERY_S = 0.5
 
 
 def return_what_is_free() -> None:
@@ -40,6 +40,8 @@ def keep_returning() -> None:
         while True:
             time.sleep(RETURN_EVERY_S)
             library.malloc_trim(0)
+            if (arrow := sys.modules.get("pyarrow")) is not None:
+                arrow.default_memory_pool().release_unused()
 
     threading.Thread(target=work, name="memory", daemon=True).start()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -289,8 +291,10 @@ def test_questions_to_the_warm_process_and_its_errors(studio: Studio) -> None:
     assert studio.query("ping", {"word": "z"}) == {"pong": "z"}, "a new one answers"
     with pytest.raises(BadSetting, match="nobody answers"):
         studio.query("weather", {})
+    assert studio.queries._process is not None
+    os.kill(studio.queries._process.pid, signal.SIGSTOP)
     with pytest.raises(WorkerDied):
-        studio.queries.ask("ping", {}, limit_s=0)
+        studio.queries.ask("ping", {}, limit_s=0.2)
 
 
 def test_a_shard_deleted_under_the_running_app_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
