@@ -176,7 +176,8 @@ def test_the_front_matter_makes_the_repository_a_space() -> None:
     front = text_of("README.md").split("---\n")[1]
     said = dict(line.split(": ", 1) for line in front.strip().splitlines())
     assert (said["sdk"], said["app_file"]) == ("gradio", "app.py") and (ROOT / said["app_file"]).is_file()
-    (allowed,) = re.findall(r"^gradio>=(\d+)\.(\d+),<(\d+)", text_of("requirements.txt"), re.MULTILINE)
+    (allowed,) = re.findall(r"^gradio\[oauth\]>=(\d+)\.(\d+),<(\d+)", text_of("requirements.txt"), re.MULTILINE)
     major, minor = (int(part) for part in said["sdk_version"].split(".")[:2])
     assert (int(allowed[0]), int(allowed[1])) <= (major, minor) < (int(allowed[2]), 0)
+    assert (said["hf_oauth"], said["hf_oauth_scopes"]) == ("true", "[contribute-repos]"), "no right more than needed"
     assert len(said["short_description"]) <= 60 and said["colorFrom"] and said["emoji"]

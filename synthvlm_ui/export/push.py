@@ -77,19 +77,20 @@ def push(planned: Push, *, token: str | None = None, endpoint: str | None = None
     except LocalTokenNotFoundError:
         raise _no_login(planned) from None
     except HfHubHTTPError as error:
-        raise _refused(error, planned) from error
+        raise _refused(error, planned, token) from None
     except Exception as error:
         # The Hub's client raises its HTTP library's own errors, and which library that is changes with its version.
         if not isinstance(error, OSError) and not type(error).__module__.startswith("httpx"):
             raise
-        raise ModelUnavailable(f"the Hub cannot be reached: {_first_line(error)}", where=planned.repo_id,
-                               fix="Try again with a network.") from error
+        raise ModelUnavailable(f"the Hub cannot be reached: {_first_line(error, token)}", where=planned.repo_id,
+                               fix="Try again with a network.") from None
     return f"{hub.endpoint}/datasets/{planned.repo_id}"
 
 
 def _upload(hub: Any, planned: Push) -> None:
     names = sorted(planned.files)
-    if len(names) > _FILES_PER_COMMIT:
+    # From version 2 of its client on, one call splits what is too much for a commit.
+    if len(names) > _FILES_PER_COMMIT and hasattr(hub, "upload_large_folder"):
         hub.upload_large_folder(planned.repo_id, folder_path=planned.folder, repo_type="dataset",
                                 private=planned.private, allow_patterns=names, print_report=False)
         return
@@ -97,17 +98,19 @@ def _upload(hub: Any, planned: Push) -> None:
                       commit_message="Upload of a SynthVLM UI export")
 
 
-def _refused(error: Any, planned: Push) -> Exception:
+def _refused(error: Any, planned: Push, token: str | None) -> Exception:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
         return _no_login(planned)
     if status is not None and 400 <= status < 500:
-        return UserError(f"the Hub refuses: {_first_line(error)}", where=planned.repo_id, fix="Mend that first.")
-    return Failure(f"the Hub broke off: {_first_line(error)}", where=planned.repo_id, fix="Push again.")
+        return UserError(f"the Hub refuses: {_first_line(error, token)}", where=planned.repo_id, fix="Mend that first.")
+    return Failure(f"the Hub broke off: {_first_line(error, token)}", where=planned.repo_id, fix="Push again.")
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).strip().rstrip(".")
+def _first_line(error: Exception, token: str | None) -> str:
+    """What went wrong, without the token, should the other side have repeated it."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__).strip().rstrip(".")
+    return line.replace(token, "(token)") if token else line
 
 
 def _no_login(planned: Push) -> UserError:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from synthvlm_ui.backends import list_generators
-from synthvlm_ui.errors import EmptyInput, UnknownName, WorkspaceError
+from synthvlm_ui.errors import EmptyInput, UnknownName, UserError, WorkspaceError
 from synthvlm_ui.export import ExportItem, ExportOptions, check_out, export, formats, plan_push, push, validate
 from synthvlm_ui.records import Selection
 from synthvlm_ui.service.caption_desk import command_line
@@ -83,12 +83,17 @@ class ExportDesk:
         return {"ok": report.ok, "errors": list(report.errors), "warnings": list(report.warnings)}
 
     def push(self, path: Path | str, repo_id: str, *, private: bool = False, dry_run: bool = False,
-             token: str | None = None) -> dict[str, Any]:
+             token: str | None = None, stranger: bool = False) -> dict[str, Any]:
         """Sends an export to the Hub as a dataset, or says what would be sent.
 
-        Raises: UnreadableFile, BadSetting, ModelUnavailable (no network), UserError (no login).
+        The token stays in this process's memory while it sends and is written nowhere. Without one it is the login of
+        this machine, which a ``stranger`` is never lent. Raises: UnreadableFile, BadSetting, ModelUnavailable (no
+        network), UserError (no login).
         """
         planned = plan_push(path, repo_id, private=private)
+        if stranger and not token and not dry_run:
+            raise UserError("nobody is logged in with Hugging Face, and this server's own login is lent to nobody",
+                            where=repo_id, fix="Log in, or download the export and send it yourself.")
         return planned.to_json(dry_run=dry_run, url=None if dry_run else push(planned, token=token))
 
     def push_command(self, path: str, repo_id: str, private: bool, dry_run: bool) -> str:

@@ -1,6 +1,7 @@
 """What the place that hosts the app promises: a Space's hardware and whether its disk outlives a restart.
 
-Reads the environment and looks at mounts; knows no server and no page. What a Space sets: SPACE_ID, SPACES_ZERO_GPU.
+Reads the environment and looks at mounts; knows no server and no page. What a Space sets: SPACE_ID, SPACES_ZERO_GPU,
+and with ``hf_oauth`` in its front matter four names for logins with the Hub's accounts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from synthvlm_ui.errors import BadSetting
 
 BUCKET = Path("/data")
+_OAUTH = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
 
 
 def in_a_space() -> bool:
@@ -20,6 +22,21 @@ def in_a_space() -> bool:
 def on_zero_gpu() -> bool:
     """Whether cards are lent for moments only."""
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("true", "1")
+
+
+def offers_login() -> bool:
+    """Whether visitors can log in with their account of the Hub."""
+    return in_a_space() and all(os.environ.get(name) for name in _OAUTH)
+
+
+def keep_own_login() -> None:
+    """In a Space, whose visitors are strangers, no request to the Hub carries the Space's own token unless it is named.
+
+    Otherwise whoever types the name of a private data set or model would read it with the owner's rights. Holds for
+    processes that this one starts too; has to come before huggingface_hub is loaded.
+    """
+    if in_a_space():
+        os.environ.setdefault("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
 
 
 def kept_place(bucket: Path = BUCKET) -> Path | None:

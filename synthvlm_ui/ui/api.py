@@ -149,11 +149,15 @@ class Api:
 
     def change(self, action: Callable[[], Any]) -> Any:
         """Runs an action that writes; one at a time. Raises: WorkspaceError when the app only shows the workspace."""
+        self.check_may_change()
+        with self._changing:
+            return action()
+
+    def check_may_change(self) -> None:
+        """Raises: WorkspaceError when the app only shows the workspace."""
         if self.read_only:
             raise WorkspaceError("this server only shows the workspace and changes nothing",
                                  fix="Start it without --read-only to make changes.")
-        with self._changing:
-            return action()
 
     async def _answer(self, work: Callable[[], Any], among: asyncio.Semaphore | None = None) -> Response:
         try:

@@ -26,6 +26,7 @@ from synthvlm_ui.ui import (
 from synthvlm_ui.ui.api import PREFIX, Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.guards import middleware
+from synthvlm_ui.ui.hub_login import hub_login
 from synthvlm_ui.ui.login import RequireLogin, Sessions
 from synthvlm_ui.ui.routes import build_routes
 from synthvlm_ui.ui.theme import build_theme
@@ -101,7 +102,7 @@ def _launch_arguments(api: Api, settings: AppSettings) -> dict[str, Any]:
         "app_kwargs": {
             "routes": build_routes(api),
             "middleware": [*middleware(settings.allowed_hosts, settings.host, hosted, settings.root_path),
-                           *_login(settings)],
+                           *_login(settings), *hub_login()],
             "openapi_url": None,
             "docs_url": None,
             "redoc_url": None,

@@ -5,10 +5,12 @@ Knows the studio's export actions; what they said is shown by the page's own ele
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from synthvlm_ui.errors import BadSetting, EmptyInput
+from synthvlm_ui.service import hosting
 from synthvlm_ui.service.export_desk import ExportRequest
 from synthvlm_ui.ui.api import Api
 from synthvlm_ui.ui.gradio_start import import_gradio
@@ -78,12 +80,19 @@ def _hub(gradio: Any, api: Api) -> dict[str, Any]:
         return {
             "repo": gradio.Textbox("", label="Dataset", placeholder="USER/NAME"),
             "private": gradio.Checkbox(True, label="Private, when it is new"),
-            "token": gradio.Textbox("", label="Token with write access", type="password",
-                                    placeholder="empty: the login of this machine",
-                                    info="Used for this push only; it is not stored."),
+            "token": _who_sends(gradio),
             "look": gradio.Button("Show what would be sent", variant="secondary"),
             "push": gradio.Button("Send", variant="secondary", interactive=not api.read_only),
         }
+
+
+def _who_sends(gradio: Any) -> Any:
+    """A button to log in with, where the Hub lets visitors of this Space do so, or a box for a token."""
+    if hosting.offers_login():
+        return gradio.LoginButton("Log in with Hugging Face", logout_value="Log out ({})", size="md")
+    own = "empty: the login of this machine" if not hosting.in_a_space() else "your own; this Space lends none"
+    return gradio.Textbox("", label="Token with write access", type="password", placeholder=own,
+                          info="Used for this push only; it is not stored.")
 
 
 def _wire(api: Api, tab: Any, parts: dict[str, Any], shown: tuple[Any, Any, Any]) -> None:
@@ -104,10 +113,11 @@ def _wire(api: Api, tab: Any, parts: dict[str, Any], shown: tuple[Any, Any, Any]
     parts["run"].click(lambda *values: told(lambda: _export(api, values)), fields, done,
                        show_progress_on=done, **quiet).success(
         lambda: "", None, checked, **listed)
-    sent = [*fields, parts["repo"], parts["private"], parts["token"]]
+    sent = [*fields, parts["repo"], parts["private"]]
+    if not hosting.offers_login():
+        sent.append(parts["token"])
     for name, dry_run in (("look", True), ("push", False)):
-        parts[name].click(lambda *values, dry=dry_run: told(lambda: _push(api, values, dry)), sent, checked,
-                          show_progress_on=checked, **quiet)
+        parts[name].click(_sender(api, gradio, dry_run), sent, checked, show_progress_on=checked, **quiet)
     parts["validate"].click(lambda *values: told(lambda: _validate(api, values)), fields, checked,
                             show_progress_on=checked, **quiet)
 
@@ -138,17 +148,29 @@ def _export(api: Api, values: tuple[Any, ...]) -> dict[str, Any]:
     return dict(job["result"])
 
 
-def _push(api: Api, values: tuple[Any, ...], dry_run: bool) -> dict[str, Any]:
-    *form, repo, private, token = values
+def _sender(api: Api, gradio: Any, dry_run: bool) -> Callable[..., str]:
+    """The handler of a push, by whoever is logged in or with the token of the form."""
+    if not hosting.offers_login():
+        return lambda *values: told(lambda: _push(api, values[:-1], values[-1].strip(), dry_run))
+
+    def send(login: Any, *values: Any) -> str:
+        return told(lambda: _push(api, values, login.token if login else "", dry_run))
+
+    # Gradio hands over what the annotation names, out of the visitor's signed cookie.
+    send.__annotations__["login"] = gradio.OAuthToken | None
+    return send
+
+
+def _push(api: Api, values: tuple[Any, ...], token: str, dry_run: bool) -> dict[str, Any]:
+    *form, repo, private = values
     request = request_of(tuple(form))
     if not request.out and not request.selection:
         raise EmptyInput("there is nothing to send", fix="Choose a selection or name a directory.")
 
-    def send() -> dict[str, Any]:
-        return dict(api.studio.exports.push(_directory(api, request), repo.strip(), private=bool(private),
-                                            dry_run=dry_run, token=token.strip() or None))
-
-    return send() if dry_run else dict(api.change(send))
+    if not dry_run:
+        api.check_may_change()  # without waiting for other changes, which a slow upload must not hold up
+    return dict(api.studio.exports.push(_directory(api, request), repo.strip(), private=bool(private), dry_run=dry_run,
+                                        token=token or None, stranger=hosting.in_a_space()))
 
 
 def _validate(api: Api, values: tuple[Any, ...]) -> dict[str, Any]:

@@ -18,8 +18,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return_what_is_free()
     try:
         settings = settings_from(arguments)
-        from synthvlm_ui.service import Studio
+        from synthvlm_ui.service import Studio, hosting
 
+        hosting.keep_own_login()
         studio = Studio.open(settings.workspace, actor=settings.actor, read_only=settings.read_only)
         if not settings.read_only:
             studio.serve_at(f"http://{_shown(settings.host)}:{settings.port}/")

@@ -14,17 +14,21 @@ from typing import Any
 
 import pytest
 from conftest import ARGUMENTS, CHROMIUM, DESKTOP
+from hub_login import VISITOR, VISITOR_TOKEN, LoginHub, login_hub
 from nginx import nginx
 from served_app import WORK_LIMIT_MS, ServedApp, Watched, open_room, snap, until
 
 from synthvlm_ui.config import REPOSITORY
 
+OWNER_TOKEN = "hf_token_of_the_owner"
 HUB, SPACE = "huggingface.co", "someone-synthvlm.hf.space"
 ASKED_OF_THE_HUB = f"https://{HUB}/api/spaces/by-subdomain/"
 SERVERS = """
   ssl_certificate {folder}/certificate.pem; ssl_certificate_key {folder}/key.pem;
   server {{
-    listen 127.0.0.1:PORT ssl; server_name {hub}; default_type "text/html; charset=utf-8"; return 200 '{page}';
+    listen 127.0.0.1:PORT ssl; server_name {hub}; default_type "text/html; charset=utf-8";
+    location / {{ return 200 '{page}'; }}
+    location /oauth/ {{ proxy_pass {hub_url}; }}
   }}
   server {{
     listen 127.0.0.1:PORT ssl; server_name {space};
@@ -47,15 +51,20 @@ class SpaceApp(ServedApp):
 
     hosts = (HUB, SPACE)
 
+    def __init__(self, workspace: Path, hub: LoginHub) -> None:
+        self.hub = hub
+        super().__init__(workspace, hub_url=hub.url)
+
     def _command(self) -> tuple[Path, list[str]]:
         return self.workspace.parent, [sys.executable, str(REPOSITORY / "app.py")]
 
     def _environment(self) -> dict[str, str]:
         given = {"SPACE_ID": "someone/synthvlm", "SPACE_HOST": SPACE, "SPACE_AUTHOR_NAME": "someone",
                  "SPACE_REPO_NAME": "synthvlm", "SYSTEM": "spaces", "GRADIO_SERVER_PORT": str(self.port),
-                 "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_ALLOW_FLAGGING": "never", "CPU_CORES": "2"}
+                 "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_ALLOW_FLAGGING": "never", "CPU_CORES": "2",
+                 "HF_TOKEN": OWNER_TOKEN}
         return {name: value for name, value in super()._environment().items()
-                if not name.startswith(("SPACES_", "OAUTH_"))} | given
+                if not name.startswith("SPACES_")} | given | self.hub.environment()
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +73,14 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SpaceApp, 
     folder = tmp_path_factory.mktemp("space")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={SPACE}",
                     "-keyout", "key.pem", "-out", "certificate.pem"], cwd=folder, check=True, capture_output=True)
-    app = SpaceApp(folder / "workspace")
-    try:
-        servers = SERVERS.format(folder=folder, hub=HUB, page=HUB_PAGE, space=SPACE, app=app.port)
-        with nginx(folder, servers) as port:
-            yield app, port
-    finally:
-        app.end()
+    with login_hub() as hub:
+        app = SpaceApp(folder / "workspace", hub)
+        servers = SERVERS.format(folder=folder, hub=HUB, hub_url=hub.url, page=HUB_PAGE, space=SPACE, app=app.port)
+        try:
+            with nginx(folder, servers) as port:
+                yield app, port
+        finally:
+            app.end()
 
 
 @pytest.fixture
@@ -88,30 +98,87 @@ def hub_page(browser: Any, space: tuple[SpaceApp, int]) -> Iterator[Watched]:
     watched.check()
 
 
-def test_a_visitor_of_the_hub_s_page_makes_the_demo_curates_and_exports(hub_page: Watched) -> None:
-    page = hub_page.page
-    page.goto(f"https://{HUB}/")
-    frame = until(page, lambda: page.frame(url=re.compile(SPACE)), 60_000)
+def test_a_visitor_of_the_hub_s_page_makes_the_demo_curates_exports_and_sends_it(hub_page: Watched) -> None:
+    frame = enter(hub_page)
     frame.get_by_role("button", name="Make the demo").click(timeout=60_000)
     frame.get_by_role("note").get_by_text("This Space forgets everything when it restarts").wait_for()
-    counts = frame.locator(".s-count b")
     until(frame, lambda: candidates(frame) >= 8 or gone_wrong(frame), WORK_LIMIT_MS)
     assert gone_wrong(frame) == []
+    curate(hub_page, frame)
+    export(frame)
+    nothing_is_sent_for_a_stranger(hub_page, frame)
+    sent_with_the_visitor_s_own_token(hub_page)
+    the_token_is_nowhere(hub_page)
+
+
+def enter(hub_page: Watched) -> Any:
+    """The frame of the Space in the Hub's page."""
+    hub_page.page.goto(f"https://{HUB}/")
+    return until(hub_page.page, lambda: hub_page.page.frame(url=re.compile(SPACE)), 60_000)
+
+
+def curate(hub_page: Watched, frame: Any) -> None:
     open_room(frame, "Curate")
     frame.locator(".s-tile").first.wait_for()
     frame.locator(".s-tile").first.focus()
-    page.keyboard.press("k")
-    until(frame, lambda: "✓ 1" in counts.nth(2).inner_text())
+    hub_page.page.keyboard.press("k")
+    until(frame, lambda: "✓ 1" in frame.locator(".s-count b").nth(2).inner_text())
     frame.evaluate("scrollTo(0, 0)")
-    snap(page, "space")
+    snap(hub_page.page, "space")
     frame.get_by_label("Name of the selection").fill("best")
     frame.get_by_role("button", name="Save selection").click()
     frame.get_by_text(re.compile("Selection “best” saved")).wait_for()
+
+
+def export(frame: Any) -> None:
+    choose_the_selection(frame)
+    frame.get_by_role("button", name="Export", exact=True).click()
+    frame.get_by_text(re.compile(r"\d+ pairs? written")).wait_for(timeout=60_000)
+
+
+def choose_the_selection(frame: Any) -> None:
     open_room(frame, "Export")
     frame.get_by_role("combobox", name="Selection", exact=True).click()
     frame.get_by_role("option", name="best").click()
-    frame.get_by_role("button", name="Export", exact=True).click()
-    frame.get_by_text(re.compile(r"\d+ pairs? written")).wait_for(timeout=60_000)
+
+
+def send(frame: Any) -> None:
+    name = frame.get_by_placeholder("USER/NAME")
+    if not name.is_visible():
+        frame.get_by_role("button", name="Send it to the Hugging Face Hub").click()
+    name.fill("vera/toys")
+    frame.get_by_role("button", name="Send", exact=True).click()
+
+
+def nothing_is_sent_for_a_stranger(hub_page: Watched, frame: Any) -> None:
+    """The server knows a token of its own; a visitor without a login does not get to use it."""
+    send(frame)
+    frame.locator("[data-testid=toast-body]").get_by_text("nobody is logged in with Hugging Face").wait_for()
+    assert hub_page.app.hub.tokens == set() and hub_page.app.hub.repos == []
+
+
+def sent_with_the_visitor_s_own_token(hub_page: Watched) -> None:
+    frame = hub_page.page.frame(url=re.compile(SPACE))
+    frame.get_by_role("button", name="Log in with Hugging Face").click()
+    until(hub_page.page, lambda: len(hub_page.app.hub.logins) == 1)
+    frame.get_by_role("tab", name="Captions").wait_for(timeout=60_000)
+    choose_the_selection(frame)
+    send(frame)
+    frame.get_by_role("button", name=f"Log out ({VISITOR})").wait_for()
+    frame.get_by_text("datasets/vera/toys").first.wait_for()
+    snap(hub_page.page, "space-sent")
+    hub = hub_page.app.hub
+    assert hub.tokens == {f"Bearer {VISITOR_TOKEN}"} and "README.md" in hub.files
+
+
+def the_token_is_nowhere(hub_page: Watched) -> None:
+    """Neither in the page nor in any file of the server: its log, jobs, caches."""
+    for frame in hub_page.page.frames:
+        assert VISITOR_TOKEN not in frame.content() and OWNER_TOKEN not in frame.content()
+    for path in hub_page.app.workspace.parent.rglob("*"):
+        if path.is_file() and path.suffix != ".tar":
+            content = path.read_bytes()
+            assert VISITOR_TOKEN.encode() not in content and OWNER_TOKEN.encode() not in content, path
 
 
 def state(frame: Any) -> dict[str, Any]:
