@@ -25,7 +25,7 @@ from synthvlm_ui.service.scope import Makers, Scope, dataset_names
 from synthvlm_ui.service.view import View
 from synthvlm_ui.store import Clustering, Workspace
 
-_REMEMBERED_VIEWS, _REMEMBERED_RANKINGS = 4, 2
+_REMEMBERED_VIEWS, _REMEMBERED_RANKINGS = 3, 2
 _REMEMBERED_SCOPES = 2
 _LOOK_EVERY_S = 1.0
 

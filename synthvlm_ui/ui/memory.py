@@ -16,8 +16,8 @@ from typing import Any
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # M_... of malloc.h
 HEAPS = 2
 OWN_PAGES_FROM_BYTES = 32 * 2**20
-KEPT_FREE_BYTES = 24 * 2**20
-RETURN_EVERY_S = 0.5
+KEPT_FREE_BYTES = 8 * 2**20
+RETURN_EVERY_S = 0.25
 
 
 def return_what_is_free() -> None:

@@ -6,7 +6,8 @@ Each person drags a threshold (five positions a second, each answered with count
 result for some seconds, decides on three candidates, pages on, and hears of the others' verdicts all the while. Stuck
 clients send half a request, or ask for a page and never read it. Reported are the times of drags and verdicts, the
 memory of the serving process over time, verdicts that were acknowledged and are not in the journal, and the cores that
-the server and all people together kept busy: people that need as many as the server make the times too long.
+the server and all people together kept busy: people that need as many as the server make the times too long. On stderr
+it is the line of the README's table.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -134,6 +136,19 @@ def load(app: App, rows: int, people: int, minutes: float, stuck: int) -> dict[s
                        "last_third": round(float(np.median(memory[-third:])), 1)}}
 
 
+def row_of(found: dict[str, Any]) -> str:
+    """The line of the README's table."""
+    memory, cores = found["uss_mb"], found["cores_used"]
+    what = (f"{found['people']} people on {found['rows']:,} candidates for {found['minutes']:g} minutes beside "
+            f"{found['stuck']} stuck clients: drags, p95; verdicts acknowledged, p95, lost; memory at the start, most, "
+            "at the end; cores kept busy by the server, by the people")
+    figures = (f"{found['drags']:,}, {found['drag_ms']['p95']:.0f} ms; {found['verdicts']:,}, "
+               f"{found['verdict_ms']['p95']:.0f} ms, {found['verdicts_lost']}; {memory['first']:.0f}, "
+               f"{memory['most']:.0f}, {memory['last']:.0f} MB; {cores['server']}, {cores['people']} "
+               f"(load {found['load']})")
+    return f"| {what} | {figures} | `tests/benchmarks/load.py` |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", type=Path, help="the workspace, made when it is not there")
@@ -147,7 +162,9 @@ def main() -> None:
         make_workspace(workspace, options.rows)
         app = App(workspace)
         try:
-            print(json.dumps(load(app, options.rows, options.people, options.minutes, options.stuck)))
+            found = load(app, options.rows, options.people, options.minutes, options.stuck)
+            print(row_of(found), file=sys.stderr)
+            print(json.dumps(found))
         finally:
             app.end()
 
