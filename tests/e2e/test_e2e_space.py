@@ -6,6 +6,7 @@ The names are the real ones, resolved to this machine by the browser alone; the 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,6 +71,8 @@ class SpaceApp(ServedApp):
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SpaceApp, int]]:
     """The running Space and the port at which the names of Hub and Space are answered."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl")
     folder = tmp_path_factory.mktemp("space")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={SPACE}",
                     "-keyout", "key.pem", "-out", "certificate.pem"], cwd=folder, check=True, capture_output=True)
