@@ -26,8 +26,8 @@ DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "open_clip": 
 TO_REMAKE_ASSETS = {"resvg-py"}
 # Needed only by tests/fuzz/guided.py, which is run by hand and has wheels for Linux alone.
 TO_FUZZ = {"atheris"}
-# The executor for many machines is an extra that the app asks for by name.
-OPTIONAL = {"ray"}
+# The executor for many machines, which the app asks for by name, and what lends a card on ZeroGPU, where it always is.
+OPTIONAL = {"ray", "spaces"}
 
 
 def text_of(document: str) -> str:

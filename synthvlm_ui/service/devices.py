@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from synthvlm_ui.service.hosting import on_zero_gpu
+
 
 @dataclass(frozen=True)
 class Card:
@@ -45,7 +47,7 @@ def devices() -> list[str]:
 @lru_cache(maxsize=1)
 def default_device() -> str:
     """ "cuda", "mps" or "cpu"; the queue of a device has this name."""
-    if _nvidia_card():
+    if on_zero_gpu() or _nvidia_card():
         return "cuda"
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return "mps"

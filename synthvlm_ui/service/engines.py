@@ -26,8 +26,10 @@ from synthvlm_ui.scoring import build_scorers
 class Engines:
     """Loads on first use and remembers."""
 
-    def __init__(self, device: str) -> None:
-        self.device = device
+    def __init__(self, device: str, lent_card: str | None = None) -> None:
+        """``lent_card`` is the device of which generators borrow a moment for every batch, while all else has its own.
+        """
+        self.device, self._lent_card = device, lent_card
         self._generator: tuple[tuple[str, EngineSettings], ImageGenerator] | None = None
         self._drafter: tuple[str, ImageGenerator] | None = None
         self._embedders: dict[str, Embedder] = {}
@@ -39,7 +41,7 @@ class Engines:
         wanted = (name, engine or EngineSettings())
         if self._generator is None or self._generator[0] != wanted:
             self._generator = self._drafter = None
-            self._generator = (wanted, create_generator(name, device=self.device, engine=engine))
+            self._generator = (wanted, self._create(name, engine))
         return self._generator[1]
 
     def generator_of(self, settings: Mapping[str, Any]) -> ImageGenerator:
@@ -51,8 +53,15 @@ class Engines:
         """A second generator beside the first, for drafts. Raises: as ``generator``."""
         if self._drafter is None or self._drafter[0] != name:
             self._drafter = None
-            self._drafter = (name, create_generator(name, device=self.device))
+            self._drafter = (name, self._create(name, None))
         return self._drafter[1]
+
+    def _create(self, name: str, engine: EngineSettings | None) -> ImageGenerator:
+        if self._lent_card is None:
+            return create_generator(name, device=self.device, engine=engine)
+        from synthvlm_ui.service.lent_card import LentGenerator
+
+        return LentGenerator(name, engine or EngineSettings(), self._lent_card)
 
     def writer(self, name: str, budget: Budget | None = None) -> CaptionWriter:
         """Raises: UnknownName, ModelUnavailable, BadSetting, OutOfMemory."""

@@ -24,6 +24,18 @@ def on_zero_gpu() -> bool:
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("true", "1")
 
 
+def hardware() -> str:
+    """What a Space computes with, in a few words; "" elsewhere."""
+    if not in_a_space():
+        return ""
+    if on_zero_gpu():
+        return "ZeroGPU: a card lent for moments"
+    from synthvlm_ui.service.devices import cards  # which asks here where ZeroGPU is
+
+    found = cards()
+    return found[0].name if found else f"processor with {os.environ.get('CPU_CORES') or os.cpu_count()} cores"
+
+
 def offers_login() -> bool:
     """Whether visitors can log in with their account of the Hub."""
     return in_a_space() and all(os.environ.get(name) for name in _OAUTH)

@@ -13,12 +13,14 @@ from typing import Any
 
 from synthvlm_ui.config import REPOSITORY
 from synthvlm_ui.errors import Failure
-from synthvlm_ui.jobs import JobDirectory, ensure_worker, follow
+from synthvlm_ui.jobs import JobDirectory, ensure_worker, follow, worker_state
 from synthvlm_ui.records import JobSummary
+from synthvlm_ui.service import hosting
 from synthvlm_ui.service.live import read_live, read_live_image
 from synthvlm_ui.store import Workspace
 
 _LOG_LINES = 200
+_CARDLESS = frozenset({"disk", "hub"})  # queues whose jobs want no card
 # OpenMP's idle threads spin by default. Beside other work on the same cores that made a batch cost 14 CPU seconds
 # instead of 3 (two threads, two busy cores), and when the cores are free it gains nothing that was measured.
 _IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -100,6 +102,12 @@ class JobDesk:
             raise self._directory.error(summary.id) or Failure(summary.message or "the job failed", where=summary.id)
 
     def _wake(self, device: str) -> None:
+        if hosting.on_zero_gpu() and device not in _CARDLESS:
+            if worker_state(self._workspace.paths.jobs, device) == "absent":
+                from synthvlm_ui.service.worker import serve_here
+
+                serve_here(self._workspace.root.resolve(), device)
+            return
         command = [sys.executable, "-m", "synthvlm_ui.service.worker",
                    "--workspace", str(self._workspace.root.resolve()), "--device", device]
         path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))

@@ -34,7 +34,7 @@ from synthvlm_ui.service.finding_desk import FindingDesk
 from synthvlm_ui.service.generation_desk import GenerationDesk
 from synthvlm_ui.service.generator_fit import fit_of, memory_here
 from synthvlm_ui.service.head_desk import HeadDesk
-from synthvlm_ui.service.hosting import notice
+from synthvlm_ui.service.hosting import hardware, notice
 from synthvlm_ui.service.hub_desk import HubDesk
 from synthvlm_ui.service.insight_desk import InsightDesk
 from synthvlm_ui.service.items import Items
@@ -95,6 +95,7 @@ class Studio:
         self.heads = HeadDesk(workspace, self.jobs)
         self.comparison = ComparisonDesk(workspace, self.jobs)
         self.preference = PreferenceDesk(workspace, self.comparison, self.jobs, actor)
+        self.hardware = hardware()
 
     @property
     def notice(self) -> str:

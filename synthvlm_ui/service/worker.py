@@ -7,6 +7,7 @@ queues a job; keeps its models warm and leaves when there has been nothing to do
 from __future__ import annotations
 
 import argparse
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,19 @@ def main(arguments: list[str] | None = None) -> None:
     Worker(workspace.paths.jobs, options.device, watched, idle_s).run()
 
 
+def serve_here(root: Path, queue: str) -> None:
+    """Serves the queue of a card that is lent to this very process, in a thread of it; one thread a queue.
+
+    For a moment two threads may be up, as two processes may: the queue's lock lets one of them work.
+    """
+    def work() -> None:
+        workspace = Workspace.open(root, create=False)
+        handlers = _Handlers(workspace, "cpu", lent_card=device_of_queue(queue)).table()
+        Worker(workspace.paths.jobs, queue, handlers, _SHARE_IDLE_S).run()
+
+    threading.Thread(target=work, name=f"queue {queue}", daemon=True).start()
+
+
 def _watched(handler: Handler, device: str) -> Handler:
     """The handler, in which a failure of the device ends the job as one: this process then leaves, since only a new
     one gets the device back."""
@@ -48,8 +62,8 @@ def _watched(handler: Handler, device: str) -> Handler:
 class _Handlers:
     """One method per kind of job; the engines, and with them torch, are imported by the first job that needs them."""
 
-    def __init__(self, workspace: Workspace, device: str) -> None:
-        self._workspace, self._device = workspace, device
+    def __init__(self, workspace: Workspace, device: str, lent_card: str | None = None) -> None:
+        self._workspace, self._device, self._lent_card = workspace, device, lent_card
         self._engines: Any = None
 
     def table(self) -> dict[str, Handler]:
@@ -160,7 +174,7 @@ class _Handlers:
         if self._engines is None:
             from synthvlm_ui.service.engines import Engines
 
-            self._engines = Engines(self._device)
+            self._engines = Engines(self._device, self._lent_card)
         return self._engines
 
 

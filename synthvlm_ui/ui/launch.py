@@ -21,6 +21,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         from synthvlm_ui.service import Studio, hosting
 
         hosting.keep_own_login()
+        if hosting.on_zero_gpu():
+            _hold_for_the_lent_card()
         studio = Studio.open(settings.workspace, actor=settings.actor, read_only=settings.read_only)
         if not settings.read_only:
             studio.serve_at(f"http://{_shown(settings.host)}:{settings.port}/")
@@ -37,6 +39,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     print(f"SynthVLM UI: http://{_shown(settings.host)}:{settings.port}/   workspace: {settings.workspace}", flush=True)
     demo.launch(**launch)
     return 0
+
+
+def _hold_for_the_lent_card() -> None:
+    """Loads what every loan begins with before the page stands: later it would be loaded within each of them.
+
+    Before anything looks for a card, too, since the package that lends it has to come first.
+    """
+    from synthvlm_ui.ui.gradio_start import import_gradio
+
+    import_gradio()
+    from synthvlm_ui.config import DEFAULT_GENERATOR
+    from synthvlm_ui.records import EngineSettings
+    from synthvlm_ui.service import lent_card
+
+    lent_card.loaded(DEFAULT_GENERATOR, EngineSettings(), "cuda")
 
 
 def _shown(host: str) -> str:

@@ -37,7 +37,7 @@ def job_routes(api: Api) -> list[Route]:
         summary = studio.summary()
         summary["problems"] = [str(problem) for problem in summary["problems"]]
         return {"summary": summary, "jobs": studio.jobs.list()["jobs"], "read_only": api.read_only, "login": login(),
-                "notice": studio.notice}
+                "notice": studio.notice, "hardware": studio.hardware}
 
     def captions(values: Mapping[str, str]) -> Any:
         return studio.captions.page(text(values, "dataset"), number(values, "offset", 0, 0, 10**9),

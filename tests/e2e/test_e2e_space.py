@@ -105,6 +105,7 @@ def test_a_visitor_of_the_hub_s_page_makes_the_demo_curates_exports_and_sends_it
     frame = enter(hub_page)
     frame.get_by_role("button", name="Make the demo").click(timeout=60_000)
     frame.get_by_role("note").get_by_text("This Space forgets everything when it restarts").wait_for()
+    frame.locator("synth-workspace").get_by_text("processor with 2 cores").wait_for()
     until(frame, lambda: candidates(frame) >= 8 or gone_wrong(frame), WORK_LIMIT_MS)
     assert gone_wrong(frame) == []
     curate(hub_page, frame)

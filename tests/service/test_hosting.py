@@ -86,6 +86,16 @@ def test_a_stranger_is_never_lent_the_login_of_the_server(tmp_path: Path, monkey
         studio.close()
 
 
+def test_a_space_says_what_it_computes_with(space: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CPU_CORES", "2")
+    assert hosting.hardware() == "processor with 2 cores"
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    assert "ZeroGPU" in hosting.hardware()
+    monkeypatch.delenv("SPACE_ID")
+    assert hosting.hardware() == ""
+
+
 def test_nothing_trains_on_a_borrowed_card(space: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     studio = Studio.open(tmp_path / "workspace")

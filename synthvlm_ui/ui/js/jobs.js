@@ -144,7 +144,8 @@ class WorkspaceLine extends SynthElement {
   show() {
     const sets = workspace.datasets;
     const sum = (key) => sets.reduce((total, set) => total + set[key], 0);
-    this.line.textContent = sets.length ? `${plural(sum("captions"), "caption")} · ${plural(sum("candidates"), "candidate")}` : "";
+    const counts = sets.length ? [plural(sum("captions"), "caption"), plural(sum("candidates"), "candidate")] : [];
+    this.line.textContent = [...counts, workspace.state?.hardware].filter(Boolean).join(" · ");
     this.notice.textContent = workspace.state?.notice ?? "";
     const problems = workspace.state?.summary.problems ?? [];
     this.alert.textContent = workspace.error ? workspace.error.message : workspace.readOnly ? "read-only"
