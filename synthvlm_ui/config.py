@@ -47,7 +47,12 @@ class AppSettings:
     actor: str = "local"
     auth: Path | None = None
     root_path: str = ""
+    visitors: bool = False
+    visitor_limits: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise BadSetting(f"port {self.port} is not a port", where="--port", fix="Give a number from 0 to 65535.")
+        if self.visitors and (self.auth is not None or self.read_only):
+            raise BadSetting("visitors get a copy of their own: there is nobody to log in and nothing to be read only",
+                             where="--visitors", fix="Give --visitors on, or --auth or --read-only.")

@@ -97,6 +97,10 @@ class DiskFull(UserError):
     """No room left where the workspace lives."""
 
 
+class LimitReached(UserError):
+    """A visitor of a public demo has used up what they may add, or there are too many visitors."""
+
+
 class Failure(SynthVLMError):
     """The request was right and the work broke."""
 

@@ -74,7 +74,8 @@ def test_every_command_is_documented_and_has_help(command: str, capsys: pytest.C
 def test_every_option_that_the_readme_names_exists() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text_of("README.md")))
     known = {option for command in commands(build_parser()) for option in options_of(command)}
-    of_the_app = {"--allowed-host", "--auth", "--root-path", "--read-only", "--host", "--port", "--demo"}
+    of_the_app = {"--allowed-host", "--auth", "--root-path", "--read-only", "--host", "--port", "--demo", "--visitors",
+                  "--visitor-limits"}
     others = of_the_app | {"--quiet", "--head", "--address"}  # pip's and Ray's
     assert named - others <= known
 

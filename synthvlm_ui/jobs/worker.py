@@ -39,14 +39,15 @@ class Worker:
     """
 
     def __init__(self, jobs_path: Path | str, device: str, handlers: Mapping[str, Handler],
-                 idle_s: float = WORKER_IDLE_S, *, free_bytes: Callable[[Path], int] = free_bytes_at,
-                 disk_poll_s: float = DISK_POLL_S) -> None:
+                 idle_s: float = WORKER_IDLE_S, *, most_jobs: int | None = None,
+                 free_bytes: Callable[[Path], int] = free_bytes_at, disk_poll_s: float = DISK_POLL_S) -> None:
         self.jobs = JobDirectory(jobs_path)
         self.device, self.handlers, self.idle_s = device, handlers, idle_s
         self._free_bytes, self._disk_poll_s = free_bytes, disk_poll_s
         self._lock_path = worker_lock_path(self.jobs.path, device)
         self._token = uuid.uuid4().hex
         self._ending = False
+        self._jobs_left = most_jobs
 
     def run(self) -> None:
         """Works until it was idle for ``idle_s`` or got SIGTERM; returns at once when the device has a worker already.
@@ -100,12 +101,19 @@ class Worker:
                 seen = None
                 with contextlib.suppress(UnknownName, FileNotFoundError):  # somebody deleted the job's folder
                     self._run_job(self.jobs.files(waiting[0]))
+                    self._count_job()
                 idle_since_s = time.monotonic()
             elif time.monotonic() - idle_since_s >= self.idle_s:
                 return
             else:
                 # Not Event.wait: a signal handler that sets an event can deadlock with the wait it interrupts.
                 time.sleep(min(QUEUE_POLL_S, self.idle_s))
+
+    def _count_job(self) -> None:
+        """Where jobs take turns with those of other workspaces, a worker leaves after its own."""
+        if self._jobs_left is not None:
+            self._jobs_left -= 1
+            self._ending = self._ending or self._jobs_left <= 0
 
     def _run_job(self, files: JobFiles) -> None:
         started = self._claim(files)

@@ -29,8 +29,9 @@ _IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 class JobDesk:
     """``studio.jobs``."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, wake: Callable[[str], None] | None = None) -> None:
+        """``wake`` sees to it that the jobs of a device are run some time; by default a worker is started at once."""
+        self._workspace, self._wake = workspace, wake or self.start_worker
         self._directory = JobDirectory(workspace.paths.jobs)
 
     def submit(self, kind: str, config: dict[str, Any], device: str) -> str:
@@ -67,6 +68,13 @@ class JobDesk:
         self._directory.stop(job_id)
         return {"jobs": [self._directory.show(job_id).to_json()]}
 
+    def stop_all(self, device: str, reason: str) -> None:
+        """Stops what runs on a device, and writes into its log why."""
+        for summary in self._directory.list():
+            if summary.state == "running" and summary.device == device:
+                self._directory.files(summary.id).log(f"stopped: {reason}")
+                self._directory.stop(summary.id)
+
     def resume(self, job_id: str) -> dict[str, Any]:
         self._directory.resume(job_id)
         self._wake(self._directory.show(job_id).device)
@@ -101,14 +109,17 @@ class JobDesk:
         if summary.state in ("failed", "crashed"):
             raise self._directory.error(summary.id) or Failure(summary.message or "the job failed", where=summary.id)
 
-    def _wake(self, device: str) -> None:
+    def start_worker(self, device: str, most_jobs: int | None = None) -> None:
+        """Starts the worker of a device unless it has one; with ``most_jobs`` it leaves after so many, or when there is
+        nothing to do."""
         if hosting.on_zero_gpu() and device not in _CARDLESS:
             if worker_state(self._workspace.paths.jobs, device) == "absent":
                 from synthvlm_ui.service.worker import serve_here
 
-                serve_here(self._workspace.root.resolve(), device)
+                serve_here(self._workspace.root.resolve(), device, most_jobs)
             return
+        options = [] if most_jobs is None else ["--jobs", str(most_jobs), "--idle-s", "1"]
         command = [sys.executable, "-m", "synthvlm_ui.service.worker",
-                   "--workspace", str(self._workspace.root.resolve()), "--device", device]
+                   "--workspace", str(self._workspace.root.resolve()), "--device", device, *options]
         path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
         ensure_worker(self._workspace.paths.jobs, device, command, env={"PYTHONPATH": path, **_IDLE_THREADS_SLEEP})

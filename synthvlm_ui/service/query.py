@@ -31,8 +31,9 @@ IDLE_S = 300.0
 class QueryDesk:
     """``studio.queries``: ``ask(kind, payload)`` from any thread; questions wait for each other."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, shared: QueryDesk | None = None) -> None:
+        """``shared``: the desk of another workspace whose process answers for this one too."""
+        self._workspace, self._shared = workspace, shared
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._pending = b""
@@ -42,6 +43,8 @@ class QueryDesk:
 
         Raises: what the answering code raised of errors.py, WorkerDied when the process ended or took too long.
         """
+        if self._shared is not None:
+            return self._shared.ask(kind, payload, limit_s)
         with self._lock:
             question = json.dumps({"kind": kind, "payload": dict(payload)}).encode("utf-8") + b"\n"
             # A process that left because it was idle may do so between our look and our question: then ask a new one.

@@ -9,7 +9,7 @@ import importlib.metadata
 import platform
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +61,14 @@ _NAMED_PACKAGES = ("torch", "diffusers", "transformers", "open_clip_torch", "gra
 class Studio:
     """One open workspace and its desks: captions, writing, generation, scoring, curation, training, exports, jobs."""
 
-    def __init__(self, workspace: Workspace, actor: str = "local") -> None:
+    def __init__(self, workspace: Workspace, actor: str = "local", *, wake: Callable[[str], None] | None = None,
+                 queries: QueryDesk | None = None) -> None:
+        """``wake`` and ``queries``: see JobDesk and QueryDesk, for workspaces that share processes."""
         self.workspace = workspace
+        self.changing = threading.Lock()  # held by a server for each change, so that they come one after the other
         self._refreshing = threading.Lock()
         self._place: FileLock | None = None
-        self.jobs = JobDesk(workspace)
+        self.jobs = JobDesk(workspace, wake)
         self.captions = CaptionDesk(workspace, self._candidates_per_caption)
         self.hub = HubDesk(workspace, self.jobs)
         self.writing = WritingDesk(workspace, self.jobs)
@@ -75,7 +78,7 @@ class Studio:
         self.real_images = RealImageDesk(workspace, self.captions, self.jobs)
         views, neighbours = Views(workspace), Neighbours(workspace)
         items = Items(workspace, views.captions_at_hand)
-        self.queries = QueryDesk(workspace)
+        self.queries = QueryDesk(workspace, queries)
         self.finding = FindingDesk(workspace, neighbours, self.queries.embed_text)
         self.insight = InsightDesk(workspace, views)
         self.verdicts = VerdictDesk(workspace, views, self.finding, actor)

@@ -27,16 +27,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m synthvlm_ui.service.worker", description=__doc__)
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--jobs", type=int, help="leave after so many jobs")
+    parser.add_argument("--idle-s", type=float, help="leave when there was nothing to do for so long")
     options = parser.parse_args(arguments)
     workspace = Workspace.open(options.workspace, create=False)
     handlers = _Handlers(workspace, device_of_queue(options.device))
     idle_s = float(environment("WORKER_IDLE_S", str(_SHARE_IDLE_S if is_share(options.device) else WORKER_IDLE_S)))
+    idle_s = idle_s if options.idle_s is None else options.idle_s
     device = device_of_queue(options.device)
     watched = {kind: _watched(handler, device) for kind, handler in handlers.table().items()}
-    Worker(workspace.paths.jobs, options.device, watched, idle_s).run()
+    Worker(workspace.paths.jobs, options.device, watched, idle_s, most_jobs=options.jobs).run()
 
 
-def serve_here(root: Path, queue: str) -> None:
+def serve_here(root: Path, queue: str, most_jobs: int | None = None) -> None:
     """Serves the queue of a card that is lent to this very process, in a thread of it; one thread a queue.
 
     For a moment two threads may be up, as two processes may: the queue's lock lets one of them work.
@@ -44,7 +47,7 @@ def serve_here(root: Path, queue: str) -> None:
     def work() -> None:
         workspace = Workspace.open(root, create=False)
         handlers = _Handlers(workspace, "cpu", lent_card=device_of_queue(queue)).table()
-        Worker(workspace.paths.jobs, queue, handlers, _SHARE_IDLE_S).run()
+        Worker(workspace.paths.jobs, queue, handlers, _SHARE_IDLE_S, most_jobs=most_jobs).run()
 
     threading.Thread(target=work, name=f"queue {queue}", daemon=True).start()
 

@@ -9,12 +9,11 @@ import asyncio
 import json
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import orjson
@@ -23,8 +22,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from synthvlm_ui.errors import BadSetting, SynthVLMError, UnknownName, UserError, WorkspaceError
+from synthvlm_ui.errors import BadSetting, LimitReached, SynthVLMError, UnknownName, UserError, WorkspaceError
 from synthvlm_ui.service import Studio
+from synthvlm_ui.ui.present import Present, visitor
+from synthvlm_ui.visitors import Lobby, check_named
 
 PREFIX = "/gradio_api/synthvlm"
 MAX_BODY_BYTES = 4 * 2**20
@@ -59,11 +60,13 @@ def actor() -> str | None:
 class Api:
     """The studio as the routes see it: reads run side by side, changes wait for each other."""
 
-    def __init__(self, studio: Studio, *, read_only: bool) -> None:
-        self.studio, self.read_only = studio, read_only
-        self._changing = threading.Lock()
+    def __init__(self, studio: Studio, *, read_only: bool, lobby: Lobby | None = None) -> None:
+        """``lobby``: visitors come, and every route works on what is theirs."""
+        self.studio = studio if lobby is None else cast(Studio, Present(lobby))
+        self.read_only, self.lobby = read_only, lobby
+        self.signed: Any = None  # what vouches for visitors' cookies
         self._computing = asyncio.Semaphore(COMPUTING)
-        self._refreshed = 0.0
+        self._refreshed: dict[Any, float] = {}
 
     def get(self, path: str, action: Callable[[Mapping[str, str]], Any]) -> Route:
         """A route whose action reads: it gets the path's and the query's values as one mapping of strings."""
@@ -110,6 +113,11 @@ class Api:
             except (ClientDisconnect, TimeoutError):  # half a request: there is nobody to tell
                 return Response(status_code=408)
             body.update({key: str(value) for key, value in request.path_params.items()})
+            if self.lobby is not None:
+                try:
+                    check_named(body)
+                except SynthVLMError as error:
+                    return error_response(error)
             return await self._answer(lambda: self.change(lambda: action(body)) if changes else action(body),
                                       self._computing if computes else None)
 
@@ -142,15 +150,15 @@ class Api:
 
     def refresh(self) -> None:
         """Lets the studio look for new shards, scores and decisions, at most every REFRESH_EVERY_S seconds."""
-        now = time.monotonic()
-        if now - self._refreshed >= REFRESH_EVERY_S:
-            self._refreshed = now
+        now, workspace = time.monotonic(), self.studio.workspace.root
+        if now - self._refreshed.get(workspace, 0.0) >= REFRESH_EVERY_S:
+            self._refreshed[workspace] = now
             self.studio.refresh()
 
     def change(self, action: Callable[[], Any]) -> Any:
         """Runs an action that writes; one at a time. Raises: WorkspaceError when the app only shows the workspace."""
         self.check_may_change()
-        with self._changing:
+        with self.studio.changing:
             return action()
 
     def check_may_change(self) -> None:
@@ -158,6 +166,31 @@ class Api:
         if self.read_only:
             raise WorkspaceError("this server only shows the workspace and changes nothing",
                                  fix="Start it without --read-only to make changes.")
+        if self.lobby is not None:
+            name = visitor()
+            if name is None:
+                raise LimitReached("your browser keeps no cookie of this page, so you have no copy to change",
+                                   fix="Allow its cookies, or open the page outside of a frame, and load it again.")
+            self.lobby.own(name)
+            self.lobby.check(name)
+
+    def room(self, *, images: int = 0, rows: int = 0) -> None:
+        """Whether a visitor may add so much. Raises: LimitReached."""
+        if self.lobby is not None:
+            self.lobby.check(visitor() or "", images, rows)
+
+    def rows_left(self) -> int | None:
+        """How many captions a visitor may still add, None where nobody counts."""
+        if self.lobby is None:
+            return None
+        return max(1, self.lobby.limits.rows - self.lobby.used(visitor() or "").rows)
+
+    def standing(self) -> Json:
+        """What the page says of a visitor's copy and of turns; empty where there are no visitors."""
+        name = visitor()
+        if self.lobby is None or name is None:
+            return {}
+        return {**self.lobby.standing(name), "turns": self.lobby.turns(name), "may_change": self.lobby.may_change(name)}
 
     async def _answer(self, work: Callable[[], Any], among: asyncio.Semaphore | None = None) -> Response:
         try:

@@ -30,6 +30,8 @@ from synthvlm_ui.ui.hub_login import hub_login
 from synthvlm_ui.ui.login import RequireLogin, Sessions
 from synthvlm_ui.ui.routes import build_routes
 from synthvlm_ui.ui.theme import build_theme
+from synthvlm_ui.ui.visiting import Visiting
+from synthvlm_ui.visitors import Lobby
 
 QUEUE_LOOKS_EVERY_S = 0.02
 STATIC = PREFIX.lstrip("/") + "/static"
@@ -49,10 +51,12 @@ stroke-width='1.8' fill='none'/%3E%3C/svg%3E">
 """
 
 
-def build_app(studio: Studio, settings: AppSettings) -> tuple[Any, dict[str, Any]]:
-    """The page and the arguments of its ``launch``."""
+def build_app(studio: Studio, settings: AppSettings, lobby: Lobby | None = None) -> tuple[Any, dict[str, Any]]:
+    """The page and the arguments of its ``launch``; with a ``lobby``, ``studio`` is what visitors look at."""
     gradio = import_gradio()
-    api = Api(studio, read_only=settings.read_only)
+    api = Api(studio, read_only=settings.read_only, lobby=lobby)
+    if lobby is not None:
+        api.signed = Sessions.of_workspace(settings.workspace, read_only=False)
     with gradio.Blocks(title="SynthVLM UI", analytics_enabled=False, fill_width=True,
                        delete_cache=(3600, 3600)) as page:
         jobs_drawer.build()
@@ -71,6 +75,11 @@ def _login(settings: AppSettings) -> list[Middleware]:
     return [Middleware(RequireLogin, accounts=Accounts(settings.auth),
                        sessions=Sessions.of_workspace(settings.workspace, settings.read_only),
                        hosted=bool(os.environ.get("SPACE_ID")))]
+
+
+def _visits(api: Api, hosted: bool) -> list[Middleware]:
+    """Where visitors come: says of every request whose it is."""
+    return [] if api.signed is None else [Middleware(Visiting, signed=api.signed, hosted=hosted)]
 
 
 def _rest(page: Any) -> None:
@@ -102,7 +111,7 @@ def _launch_arguments(api: Api, settings: AppSettings) -> dict[str, Any]:
         "app_kwargs": {
             "routes": build_routes(api),
             "middleware": [*middleware(settings.allowed_hosts, settings.host, hosted, settings.root_path),
-                           *_login(settings), *hub_login()],
+                           *_login(settings), *_visits(api, hosted), *hub_login()],
             "openapi_url": None,
             "docs_url": None,
             "redoc_url": None,

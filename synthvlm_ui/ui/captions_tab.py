@@ -13,6 +13,7 @@ from synthvlm_ui.errors import BadSetting, EmptyInput, SynthVLMError
 from synthvlm_ui.ui.api import Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.reports import command_line, report, told
+from synthvlm_ui.ui.visiting import asked
 
 FILE_TYPES = [".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".token", ".tar"]
 ROLES = ("caption", "id", "image")
@@ -74,18 +75,20 @@ def _wire(gradio: Any, api: Api, parts: dict[str, Any], found: Any) -> None:
     quiet = {"api_visibility": "private", "show_progress": "minimal", "show_progress_on": found}
     columns = [parts[role] for role in ROLES]
     named = [parts["dataset"], parts["file"], parts["duplicates"], *columns]
-    parts["import"].click(lambda *values: told(lambda: _import_file(api, *values)), named, found, **quiet)
-    parts["paste"].click(lambda *values: told(lambda: _import_lines(api, *values)),
+    parts["import"].click(asked(api, lambda *values: told(lambda: _import_file(api, *values))), named, found, **quiet)
+    parts["paste"].click(asked(api, lambda *values: told(lambda: _import_lines(api, *values))),
                          [parts["dataset"], parts["lines"]], found, **quiet)
-    parts["sample"].click(lambda: told(lambda: api.change(api.studio.captions.load_sample)), None, found, **quiet)
+    parts["sample"].click(asked(api, lambda: told(lambda: api.change(lambda: api.studio.captions.load_sample()))),
+                          None, found, **quiet)
     hidden = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
-    parts["file"].change(lambda path: _look(gradio, api, path), parts["file"], [parts["preview"], *columns], **hidden)
+    parts["file"].change(asked(api, lambda path: _look(gradio, api, path)), parts["file"],
+                         [parts["preview"], *columns], **hidden)
     for part in columns:  # .input: what the user chose, not what the preview filled in
-        part.input(lambda path, *chosen: told(lambda: _preview(api, path, chosen)) if path else "",
+        part.input(asked(api, lambda path, *chosen: told(lambda: _preview(api, path, chosen)) if path else ""),
                    [parts["file"], *columns], parts["preview"], **hidden)
     shown = [parts["file"], parts["dataset"], parts["duplicates"], *columns]
     for part in shown:
-        part.change(lambda *values: _command(api, *values), shown, parts["command"], **hidden)
+        part.change(asked(api, lambda *values: _command(api, *values)), shown, parts["command"], **hidden)
 
 
 def _look(gradio: Any, api: Api, path: str | None) -> list[Any]:
@@ -115,7 +118,7 @@ def _import_file(api: Api, dataset: str, path: str | None, duplicates: Any, *col
         raise EmptyInput("no file was chosen", fix="Drop a caption file into the box first.")
     try:
         return dict(api.change(lambda: api.studio.captions.import_file(
-            path, _named(dataset), mapping=_mapping(columns), on_duplicate=duplicates)))
+            path, _named(dataset), mapping=_mapping(columns), on_duplicate=duplicates, limit=api.rows_left())))
     except SynthVLMError as error:
         raise _about_the_upload(error, path) from error
 
@@ -133,6 +136,7 @@ def _name_of(path: str) -> str:
 def _import_lines(api: Api, dataset: str, lines: str) -> dict[str, Any]:
     if not lines.strip():
         raise EmptyInput("there are no lines", fix="Paste one caption per line.")
+    api.room(rows=sum(bool(line.strip()) for line in lines.splitlines()))
     return dict(api.change(lambda: api.studio.captions.import_texts(lines, _named(dataset))))
 
 

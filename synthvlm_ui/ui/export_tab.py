@@ -15,6 +15,7 @@ from synthvlm_ui.service.export_desk import ExportRequest
 from synthvlm_ui.ui.api import Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.reports import command_line, report, told
+from synthvlm_ui.ui.visiting import asked
 
 _MAIN = ("selection", "format", "out", "rejects", "overwrite")
 _LAYOUT = ("validation", "image_format", "image_quality", "size_px", "fit", "shard_pairs", "repeats", "seed")
@@ -106,19 +107,19 @@ def _wire(api: Api, tab: Any, parts: dict[str, Any], shown: tuple[Any, Any, Any]
         names = _selections(api)
         return gradio.Dropdown(choices=names, value=current if current in names else (names[-1] if names else None))
 
-    tab.select(refreshed, parts["selection"], parts["selection"], **listed)
+    tab.select(asked(api, refreshed), parts["selection"], parts["selection"], **listed)
     for part in fields:
-        part.change(lambda *values: api.studio.exports.command(request_of(values)), fields, command,
+        part.change(asked(api, lambda *values: api.studio.exports.command(request_of(values))), fields, command,
                     trigger_mode="always_last", **listed)
-    parts["run"].click(lambda *values: told(lambda: _export(api, values)), fields, done,
+    parts["run"].click(asked(api, lambda *values: told(lambda: _export(api, values))), fields, done,
                        show_progress_on=done, **quiet).success(
         lambda: "", None, checked, **listed)
     sent = [*fields, parts["repo"], parts["private"]]
     if not hosting.offers_login():
         sent.append(parts["token"])
     for name, dry_run in (("look", True), ("push", False)):
-        parts[name].click(_sender(api, gradio, dry_run), sent, checked, show_progress_on=checked, **quiet)
-    parts["validate"].click(lambda *values: told(lambda: _validate(api, values)), fields, checked,
+        parts[name].click(asked(api, _sender(api, gradio, dry_run)), sent, checked, show_progress_on=checked, **quiet)
+    parts["validate"].click(asked(api, lambda *values: told(lambda: _validate(api, values))), fields, checked,
                             show_progress_on=checked, **quiet)
 
 
@@ -170,7 +171,7 @@ def _push(api: Api, values: tuple[Any, ...], token: str, dry_run: bool) -> dict[
     if not dry_run:
         api.check_may_change()  # without waiting for other changes, which a slow upload must not hold up
     return dict(api.studio.exports.push(_directory(api, request), repo.strip(), private=bool(private), dry_run=dry_run,
-                                        token=token or None, stranger=hosting.in_a_space()))
+                                        token=token or None, stranger=hosting.in_a_space() or api.lobby is not None))
 
 
 def _validate(api: Api, values: tuple[Any, ...]) -> dict[str, Any]:
@@ -184,6 +185,9 @@ def _directory(api: Api, request: ExportRequest) -> Path:
     """Where an export goes: by default a folder of the workspace. Raises: BadSetting for a relative path."""
     if not request.out:
         return Path(api.studio.exports.default_out(request.selection, request.format))
+    if api.lobby is not None:
+        raise BadSetting("visitors of this demo cannot name a directory", where="Output directory",
+                         fix="Leave the field empty.")
     target = Path(request.out).expanduser()
     if not target.is_absolute():
         raise BadSetting(f"{request.out!r} is not an absolute path", where="Output directory",

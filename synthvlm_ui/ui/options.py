@@ -23,6 +23,8 @@ TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 def settings_from(arguments: Sequence[str] | None = None) -> AppSettings:
     """The settings of one server process. Raises: BadSetting when a port is not a port or already in use."""
     options = _parser().parse_args(arguments)
+    if options.visitors is None:  # a Space is open to everybody, unless its owner says who may come in
+        options.visitors = "on" if os.environ.get("SPACE_ID") and not (options.auth or options.read_only) else "off"
     return AppSettings(
         workspace=options.workspace.expanduser(),
         host=options.host,
@@ -33,6 +35,8 @@ def settings_from(arguments: Sequence[str] | None = None) -> AppSettings:
         actor=environment("ACTOR", "local"),
         auth=options.auth,
         root_path=_root_path(options.root_path),
+        visitors=options.visitors == "on",
+        visitor_limits=options.visitor_limits,
     )
 
 
@@ -51,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
                         help="start making the demo at once when the workspace is empty")
     parser.add_argument("--auth", type=Path, metavar="FILE", default=_path("AUTH"),
                         help="let in only the accounts of this file (python -m synthvlm_ui users add NAME --file FILE)")
+    parser.add_argument("--visitors", choices=("on", "off"), default=environment("VISITORS", "") or None,
+                        help="everyone who changes something works in a copy of their own [on in a Space, else off]")
+    parser.add_argument("--visitor-limits", metavar="NAME=N,...", default=environment("VISITOR_LIMITS", ""),
+                        help="what a visitor may add: images, rows, mb; minutes an idle copy is kept; copies at_once")
     parser.add_argument("--root-path", metavar="PATH", default=environment("ROOT_PATH", ""),
                         help="path under which a proxy shows the app, such as /synthvlm")
     return parser

@@ -25,7 +25,9 @@ def caption_routes(api: Api) -> list[Route]:
         return studio.writing.preview(*_settings(api, body))
 
     def start(body: Json) -> Json:
-        return {"job_id": studio.writing.start(*_settings(api, body))}
+        settings, typed = _settings(api, body)
+        api.room(rows=settings.count)
+        return {"job_id": studio.writing.start(settings, typed)}
 
     return [
         api.get("/writers", lambda _values: {"writers": studio.writing.writers()}),

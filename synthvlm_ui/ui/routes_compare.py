@@ -35,7 +35,7 @@ def compare_routes(api: Api) -> list[Route]:
         api.post("/compare/fid", lambda body: _start(api, body, fid_weights=text(body, "weights")), changes=True),
         api.get("/compare/latest", lambda values: comparison.latest(_specs(values))),
         api.get("/compare/job/{job}", lambda values: comparison.job_result(job_id(values))),
-        api.post("/compare/sample", lambda body: studio.real_images.load_sample(text(body, "which")), changes=True),
+        api.post("/compare/sample", lambda body: _sample(api, body), changes=True),
         api.post("/compare/study", lambda body: preference.start(
             text(body, "name"), text(body, "real"), text(body, "synthetic"),
             pairs=number(body, "pairs", 50, 1, 5000), seed=number(body, "seed", 0, 0, 2**31)), changes=True),
@@ -51,6 +51,11 @@ def compare_routes(api: Api) -> list[Route]:
         api.get("/compare/study/{study}", lambda values: {
             **preference.report(values["study"]), "command": preference.command(values["study"])}),
     ]
+
+
+def _sample(api: Api, body: Json) -> Json:
+    api.room(images=1)  # there are a few of them: who has any room left may have them
+    return api.studio.real_images.load_sample(text(body, "which"))
 
 
 def _specs(values: Mapping[str, Any]) -> list[str]:

@@ -50,9 +50,7 @@ def diversity_routes(api: Api) -> list[Route]:
             text(body, "run"), text(body, "method"), _points(body), text(body, "name")), changes=True),
         api.post("/diversity/gaps", lambda body: maps.gaps(
             text(body, "run"), text(body, "set"), number(body, "count", 100, 1, 100_000)), changes=False),
-        api.post("/diversity/fill", lambda body: {"job_id": maps.fill(
-            text(body, "run"), text(body, "set"), number(body, "count", 100, 1, 100_000),
-            page_writer(str(body.get("writer") or "miniature")))}, changes=True),
+        api.post("/diversity/fill", lambda body: {"job_id": _fill(api, body)}, changes=True),
     ]
 
 
@@ -74,6 +72,13 @@ def _settings(body: Mapping[str, Any]) -> dict[str, Any]:
 def _start(api: Api, body: Json) -> str:
     settings = _settings(body)
     return api.studio.diversity.start(settings.pop("datasets"), settings.pop("selections"), **settings)
+
+
+def _fill(api: Api, body: Json) -> str:
+    count = number(body, "count", 100, 1, 100_000)
+    api.room(rows=count)
+    return api.studio.diversity_maps.fill(text(body, "run"), text(body, "set"), count,
+                                          page_writer(str(body.get("writer") or "miniature")))
 
 
 def _progress(api: Api, values: Mapping[str, str]) -> Json:

@@ -5,6 +5,7 @@ Knows the studio's actions and the shape of a request; decides nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -37,7 +38,7 @@ def job_routes(api: Api) -> list[Route]:
         summary = studio.summary()
         summary["problems"] = [str(problem) for problem in summary["problems"]]
         return {"summary": summary, "jobs": studio.jobs.list()["jobs"], "read_only": api.read_only, "login": login(),
-                "notice": studio.notice, "hardware": studio.hardware}
+                "notice": studio.notice, "hardware": studio.hardware, "visitor": api.standing()}
 
     def captions(values: Mapping[str, str]) -> Any:
         return studio.captions.page(text(values, "dataset"), number(values, "offset", 0, 0, 10**9),
@@ -127,7 +128,10 @@ def _estimate(api: Api, body: Json) -> Json:
 
 
 def _start(api: Api, body: Json) -> str:
-    return api.studio.generation.start(generation_settings(body), **_source(body), placement=_placement(body))
+    settings, source = generation_settings(body), _source(body)
+    if api.lobby is not None:
+        api.room(images=api.studio.generation.estimate(settings, **source)["images"])
+    return api.studio.generation.start(settings, **source, placement=_placement(body))
 
 
 def _start_matrix(api: Api, body: Json) -> list[Json]:
@@ -136,7 +140,9 @@ def _start_matrix(api: Api, body: Json) -> list[Json]:
         raise BadSetting("the axes of the matrix are missing", where="axes", fix="Choose one or two.")
     # One image a cell: the form's number is for the run that it starts itself.
     settings = replace(generation_settings(body), images_per_caption=1)
-    return api.studio.matrix.start(settings, text(body, "prompt"), [parse_axis(axis) for axis in axes])
+    parsed = [parse_axis(axis) for axis in axes]
+    api.room(images=math.prod(len(axis.values) for axis in parsed))
+    return api.studio.matrix.start(settings, text(body, "prompt"), parsed)
 
 
 def _cells(body: Json) -> list[Json]:

@@ -106,6 +106,8 @@ class JobCard {
     const parts = [`${count(job.done)} of ${count(job.total)}`];
     if (job.failed) parts.push(`${count(job.failed)} failed`);
     if (job.state === "running" && job.eta_s !== null) parts.push(`about ${duration(job.eta_s)} left`);
+    const turn = workspace.state?.visitor?.turns?.[job.id];
+    if (turn) parts.push(turnWords(turn));
     if (job.message) parts.push(job.message);
     if (!isActive(job.state)) parts.push(when(job.created));
     this.line.textContent = parts.join(" · ");
@@ -132,6 +134,25 @@ class JobCard {
   }
 }
 
+// How long a job waits for those of other visitors.
+function turnWords({ place, wait_s: wait }) {
+  const others = place > 1 ? `behind ${plural(place - 1, "job")}` : "next in turn";
+  return wait >= 1 ? `${others}, about ${duration(wait)} to wait` : others;
+}
+
+// Whose workspace this is, on a public demo.
+function visitorWords(visitor) {
+  if (!visitor?.limits) return "";
+  const { own, used, limits } = visitor;
+  const kept = `kept until ${plural(limits.minutes, "minute")} after you leave`;
+  if (own) {
+    return `Your own copy of the demo, ${kept}: ${count(used.images)} of ${count(limits.images)} images, `
+      + `${count(used.rows)} of ${count(limits.rows)} captions added.`;
+  }
+  return visitor.may_change ? `You look at the demo. What you change goes into a copy of your own, ${kept}.`
+    : "You look at the demo. All copies are taken now, so nothing can be changed until somebody leaves.";
+}
+
 // A line in the header: how much there is, and that the server is read-only or gone.
 class WorkspaceLine extends SynthElement {
   build() {
@@ -146,7 +167,7 @@ class WorkspaceLine extends SynthElement {
     const sum = (key) => sets.reduce((total, set) => total + set[key], 0);
     const counts = sets.length ? [plural(sum("captions"), "caption"), plural(sum("candidates"), "candidate")] : [];
     this.line.textContent = [...counts, workspace.state?.hardware].filter(Boolean).join(" · ");
-    this.notice.textContent = workspace.state?.notice ?? "";
+    this.notice.textContent = [visitorWords(workspace.state?.visitor), workspace.state?.notice].filter(Boolean).join(" ");
     const problems = workspace.state?.summary.problems ?? [];
     this.alert.textContent = workspace.error ? workspace.error.message : workspace.readOnly ? "read-only"
       : problems.length ? plural(problems.length, "problem") : "";

@@ -5,6 +5,7 @@ import { get } from "./api.js";
 
 const ACTIVE = new Set(["queued", "running", "paused", "stopping"]);
 const EVERY_MS = 1000;
+const VISITOR_MS = 5000; // a visitor's copy is kept while its page is looked at, and what is left of it is shown
 
 class Workspace extends EventTarget {
   state = null;
@@ -61,7 +62,8 @@ class Workspace extends EventTarget {
     }
     if (this.error || before !== JSON.stringify(this.state)) this.dispatchEvent(new Event("change"));
     const soon = this.activeJobs.length > 0 || this.watchers.size > 0 || this.error;
-    if (soon && !document.hidden) this.#timer = setTimeout(() => this.refresh(), this.error ? 3000 : EVERY_MS);
+    const wait = this.error ? 3000 : soon ? EVERY_MS : this.state?.visitor?.limits ? VISITOR_MS : 0;
+    if (wait && !document.hidden) this.#timer = setTimeout(() => this.refresh(), wait);
   }
 }
 

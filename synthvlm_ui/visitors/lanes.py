@@ -1,0 +1,91 @@
+"""Lanes: one worker at a time for the jobs of all visitors, so that many of them never hold many models in memory.
+
+Models compute in one lane, files are written in another, so that an export does not wait behind drawing. Knows the
+workspaces of visitors by their studios, and no page.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synthvlm_ui.jobs import worker_state
+from synthvlm_ui.service import Studio
+from synthvlm_ui.visitors.turns import Turn, Turns
+
+_FILES = frozenset({"disk", "hub"})
+
+
+@dataclass(frozen=True)
+class _Running:
+    visitor: str
+    studio: Studio
+    device: str
+    since_s: float
+
+
+class Lane:
+    """The jobs of one sort."""
+
+    def __init__(self, writes_files: bool) -> None:
+        self._writes_files = writes_files
+        self._turns = Turns()
+        self._running: _Running | None = None
+
+    @property
+    def visitor(self) -> str | None:
+        """Whose job runs."""
+        return self._running.visitor if self._running else None
+
+    def look(self, studios: Mapping[str, Studio]) -> None:
+        """Notes that a worker has left, and starts the next one."""
+        if self._running is not None:
+            running = self._running
+            if worker_state(running.studio.workspace.paths.jobs, running.device) != "absent":
+                return
+            self._turns.took(time.monotonic() - running.since_s)
+            self._running = None
+        waiting = self._waiting(studios)
+        visitor = self._turns.next({name: [job for job, _ in jobs] for name, jobs in waiting.items()})
+        if visitor is None:
+            return
+        device = waiting[visitor][0][1]
+        self._turns.began(visitor)
+        self._running = _Running(visitor, studios[visitor], device, time.monotonic())
+        studios[visitor].jobs.start_worker(device, most_jobs=1)
+
+    def places(self, studios: Mapping[str, Studio]) -> dict[str, Turn]:
+        """The turn of every job that waits, by its id."""
+        waiting = {name: [job for job, _ in jobs] for name, jobs in self._waiting(studios).items()}
+        return self._turns.places(waiting, self._left_s()) if any(waiting.values()) else {}
+
+    def leave(self, visitor: str) -> None:
+        """Ends what runs for a visitor who is gone."""
+        self._turns.forget(visitor)
+        if self._running is not None and self._running.visitor == visitor:
+            self.stop("the visitor left")
+
+    def stop(self, reason: str) -> None:
+        """Stops what runs, and writes the reason into its log."""
+        if self._running is not None:
+            self._running.studio.jobs.stop_all(self._running.device, reason)
+
+    def _waiting(self, studios: Mapping[str, Studio]) -> dict[str, list[tuple[str, str]]]:
+        """The jobs (id, device) of each visitor in this lane, first come first."""
+        return {name: [(job["id"], job["device"]) for job in _queued(studio)
+                       if (job["device"] in _FILES) is self._writes_files] for name, studio in studios.items()}
+
+    def _left_s(self) -> float:
+        if self._running is None:
+            return 0.0
+        now = [job for job in self._running.studio.jobs.list()["jobs"]
+               if job["state"] == "running" and job["device"] == self._running.device]
+        if now and now[0]["eta_s"] is not None:
+            return float(now[0]["eta_s"])
+        return max(1.0, self._turns.typical_s - (time.monotonic() - self._running.since_s))
+
+
+def _queued(studio: Studio) -> list[dict[str, Any]]:
+    return [job for job in reversed(studio.jobs.list()["jobs"]) if job["state"] == "queued"]
