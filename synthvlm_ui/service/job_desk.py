@@ -31,7 +31,7 @@ class JobDesk:
 
     def __init__(self, workspace: Workspace, wake: Callable[[str], None] | None = None) -> None:
         """``wake`` sees to it that the jobs of a device are run some time; by default a worker is started at once."""
-        self._workspace, self._wake = workspace, wake or self.start_worker
+        self._workspace, self._told = workspace, wake or self.start_worker
         self._directory = JobDirectory(workspace.paths.jobs)
 
     def submit(self, kind: str, config: dict[str, Any], device: str) -> str:
@@ -108,6 +108,9 @@ class JobDesk:
     def _raise_if_failed(self, summary: JobSummary) -> None:
         if summary.state in ("failed", "crashed"):
             raise self._directory.error(summary.id) or Failure(summary.message or "the job failed", where=summary.id)
+
+    def _wake(self, device: str) -> None:
+        self._told(device)
 
     def start_worker(self, device: str, most_jobs: int | None = None) -> None:
         """Starts the worker of a device unless it has one; with ``most_jobs`` it leaves after so many, or when there is
