@@ -59,6 +59,11 @@ class Accounts:
         """Everybody who may log in. Raises: UnreadableFile."""
         return sorted(self._read())
 
+    def edition(self, name: str) -> str | None:
+        """Differs after each change of the password, None for a name that there is not. Raises: UnreadableFile."""
+        hashed = self._read().get(name)
+        return hashed.salt.hex() if hashed else None
+
     def verify(self, name: str, password: str) -> bool:
         """Whether the password is this account's; a name that there is not takes as long. Raises: UnreadableFile."""
         hashed = self._read().get(name)

@@ -139,7 +139,7 @@ class RequireLogin:
         path = _inside(scope)
         name = self._who(scope)
         if scope["type"] == "http" and path == LOGOUT and scope["method"] == "POST":
-            return await self._left()(scope, receive, send)
+            return await self._left(scope)(scope, receive, send)
         if scope["type"] == "http" and path == STARTUP:
             return await self.app(scope, receive, send)
         if scope["type"] == "http" and path == LOGIN:
@@ -155,8 +155,10 @@ class RequireLogin:
     def _who(self, scope: Scope) -> str | None:
         for cookie in header(scope, b"cookie").split(";"):
             key, _, value = cookie.strip().partition("=")
-            if key == COOKIE and (name := self._sessions.name_in(value)) is not None:
-                return name if name in self._accounts.names() else None
+            if key == COOKIE and (said := self._sessions.name_in(value)) is not None:
+                name, _, edition = said.partition(":")
+                # A changed password ends every session that began with the old one.
+                return name if edition and edition == self._accounts.edition(name) else None
         return None
 
     def _ask(self, scope: Scope) -> Response:
@@ -185,17 +187,25 @@ class RequireLogin:
             return _page("login", "Name or password is wrong.", 401)
         self._patience.forgive(*keys)
         inside = RedirectResponse("../../", 303)
-        secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
-        # In the Hub's frame a lax cookie never comes back; SameOrigin refuses what other sites ask for.
-        inside.set_cookie(COOKIE, self._sessions.cookie(name), max_age=SESSION_S, httponly=True, path="/",
-                          samesite="none" if self._hosted and secure else "lax", secure=secure)
+        said = self._sessions.cookie(f"{name}:{self._accounts.edition(name)}")
+        inside.headers.append("set-cookie", cookie_line(COOKIE, said, SESSION_S, request.scope, self._hosted))
         return inside
 
-    @staticmethod
-    def _left() -> Response:
+    def _left(self, scope: Scope) -> Response:
         left = RedirectResponse("../../", 303)
-        left.delete_cookie(COOKIE, path="/")
+        left.headers.append("set-cookie", cookie_line(COOKIE, "", 0, scope, self._hosted))
         return left
+
+
+def cookie_line(name: str, value: str, max_age_s: int, scope: Scope, hosted: bool) -> str:
+    """A cookie that no script reads, for every path: the same app answers under that of a proxy and without.
+
+    In the Hub's frame a lax cookie never comes back, and some browsers keep a foreign one only for the page around it;
+    SameOrigin refuses what other sites ask for.
+    """
+    secure = (header(scope, b"x-forwarded-proto") or scope.get("scheme")) == "https"
+    framed = "; SameSite=None; Partitioned" if hosted and secure else "; SameSite=Lax"
+    return f"{name}={value}; HttpOnly; Path=/; Max-Age={max_age_s}{framed}{'; Secure' if secure else ''}"
 
 
 def _inside(scope: Scope) -> str:

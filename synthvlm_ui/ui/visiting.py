@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from synthvlm_ui.ui.api import PREFIX, Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.guards import SAFE_METHODS, header
-from synthvlm_ui.ui.login import SESSION_S, Sessions
+from synthvlm_ui.ui.login import SESSION_S, Sessions, cookie_line
 from synthvlm_ui.ui.present import visiting
 
 COOKIE = "synthvlm_visitor"
@@ -50,11 +50,7 @@ class Visiting:
             await self.app(scope, receive, send)
 
     def _with_cookie(self, name: str, scope: Scope, send: Send) -> Send:
-        secure = header(scope, b"x-forwarded-proto") == "https" or scope.get("scheme") == "https"
-        # In the Hub's frame a lax cookie never comes back, and some browsers keep a foreign one only for its page.
-        framed = "; SameSite=None; Secure; Partitioned" if self._hosted and secure else "; SameSite=Lax"
-        path = str(scope.get("root_path", "")) or "/"
-        cookie = f"{COOKIE}={self._signed.cookie(_KIND + name)}; HttpOnly; Path={path}; Max-Age={SESSION_S}{framed}"
+        cookie = cookie_line(COOKIE, self._signed.cookie(_KIND + name), SESSION_S, scope, self._hosted)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

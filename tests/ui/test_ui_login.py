@@ -184,9 +184,9 @@ def served(tmp_path_factory: pytest.TempPathFactory, accounts: Path) -> Iterator
 
 
 @contextmanager
-def logged_in(served: Any, name: str, under: str = "") -> Iterator[httpx.Client]:
+def logged_in(served: Any, name: str, under: str = "", password: str = "") -> Iterator[httpx.Client]:
     with httpx.Client(base_url=served.address.rstrip("/") + under, timeout=30) as client:
-        answer = client.post("/gradio_api/synthvlm/login", data={"name": name, "password": PASSWORDS[name]})
+        answer = client.post("/gradio_api/synthvlm/login", data={"name": name, "password": password or PASSWORDS[name]})
         assert answer.status_code == 303, answer.text
         yield client
 
@@ -227,6 +227,16 @@ def test_who_is_logged_in_decides_under_that_name_whatever_the_page_says(served:
         assert other.post("/gradio_api/synthvlm/undo", json={}).json()["changed"] == 0, "each undoes their own"
         client.post("/gradio_api/synthvlm/logout")
         assert client.get("/gradio_api/synthvlm/state").status_code == 401
+
+
+def test_a_changed_password_ends_every_session_that_began_before(served: Any, accounts: Path) -> None:
+    add_account(accounts, "cy", "first password")
+    with logged_in(served, "cy", password="first password") as client:
+        assert client.get("/gradio_api/synthvlm/state").status_code == 200
+        add_account(accounts, "cy", "second password")
+        assert client.get("/gradio_api/synthvlm/state").status_code == 401
+    with logged_in(served, "cy", password="second password") as client:
+        assert client.get("/gradio_api/synthvlm/state").json()["login"] == "cy"
 
 
 def test_it_answers_under_its_path_and_without(served: Any) -> None:
