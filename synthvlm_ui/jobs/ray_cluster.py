@@ -10,6 +10,7 @@ import importlib.util
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from synthvlm_ui.errors import BadSetting, Failure, ModelUnavailable
 
 _OBJECT_STORE_BYTES = 100 * 2**20  # numbers only pass through it, never pixels
 _DEFAULT_CPUS_PER_WORKER = 4
+_CONNECT_PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def _connect(ray: Any, address: str) -> None:
     quiet = {"log_to_driver": False, "logging_level": "error", "include_dashboard": None if address else False}
     try:
         if address:
+            _answers(address)
             ray.init(address=address, **quiet)
         else:
             ray.init(address="local", object_store_memory=_OBJECT_STORE_BYTES, **quiet)
@@ -93,6 +96,13 @@ def _connect(ray: Any, address: str) -> None:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise Failure(f"Ray cannot be reached: {reason}", where=address or "this machine",
                       fix="Start it with: ray start --head, and give the address that it prints.") from error
+
+
+def _answers(address: str) -> None:
+    """Ray itself tries an address where nobody listens for ever. Raises: OSError, ValueError."""
+    host, _, port = address.rpartition(":")
+    if host:  # "auto" is looked up among the processes that live here
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_PATIENCE_S).close()
 
 
 def shape_of(cluster: RayCluster, device: str, resources: Mapping[str, float]) -> WorkerShape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,10 @@ from typing import Any
 import pytest
 from flaky_card import FlakyCard
 
-from synthvlm_ui.errors import WorkerDied
+from synthvlm_ui.errors import Failure, WorkerDied
 from synthvlm_ui.jobs import RayCluster, RayExecutor, connected
 from synthvlm_ui.jobs.ray_cluster import WorkerShape
 
-pytestmark = pytest.mark.slow
 HERE = Path(__file__).resolve().parent
 
 
@@ -26,12 +26,22 @@ class Unwatched:
         return False
 
 
+def test_a_cluster_that_is_not_there_is_said_at_once() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    with pytest.raises(Failure, match=f"Ray cannot be reached: .*refused.*{address}.*ray start --head"), \
+            connected(RayCluster(address)):
+        pass
+
+
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
     with connected(RayCluster()) as opened:
         yield opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_lost_card_costs_its_worker_and_not_the_job(ray: Any, tmp_path: Path, times: int) -> None:
     reports: dict[int, Any] = {}
