@@ -6,12 +6,15 @@ the settings and the weights, so that two workers, a resumed job and a second ma
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,8 +40,7 @@ _LATER = frozenset({"vae", "refiner", "denoising_end", "lora", "scheduler", "dra
 _DEFAULTS = asdict(GenerationSettings(""))
 
 
-@dataclass(frozen=True, slots=True)
-class PlanItem:
+class PlanItem(NamedTuple):  # a million of these are made at once: a tuple costs a third of a frozen dataclass
     """One image to be made: a caption, the prompt sent for it, and which of its repeats."""
 
     caption_id: str
@@ -133,17 +135,28 @@ def plan_items(captions: Sequence[Caption], prompts: Sequence[Sequence[str]]) ->
     """
     if not captions:
         raise EmptyInput("there are no captions to draw", fix="Import captions first, or type a prompt.")
-    return tuple(
-        PlanItem(caption.id, caption.caption, prompt, repeat)
-        for caption, several in zip(captions, prompts, strict=True)
-        for repeat, prompt in enumerate(several))
+    with _no_collection():
+        return tuple(
+            PlanItem(caption.id, caption.caption, prompt, repeat)
+            for caption, several in zip(captions, prompts, strict=True)
+            for repeat, prompt in enumerate(several))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keeps Python from looking for cycles, again and again, among a million new items that hold none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def save_plan(plan: Plan, directory: Path) -> None:
     """Writes plan.json and plan.parquet; the json, written last, marks the plan as complete."""
-    table = pa.table({
-        "caption_id": [i.caption_id for i in plan.items], "caption": [i.caption for i in plan.items],
-        "prompt": [i.prompt for i in plan.items], "repeat": [i.repeat for i in plan.items]})
+    table = pa.table(dict(zip(PlanItem._fields, map(list, zip(*plan.items, strict=True)), strict=True)))
     pq.write_table(table, directory / "plan.parquet", compression="zstd")
     head = {"dataset": plan.dataset, "settings": asdict(plan.settings), "info": asdict(plan.info),
             "chunk_images": plan.chunk_images, "created": plan.created, "items": len(plan.items)}
@@ -161,10 +174,12 @@ def load_plan(directory: Path) -> Plan | None:
         return None
     try:
         head = json.loads((directory / "plan.json").read_text(encoding="utf-8"))
-        rows = pq.read_table(directory / "plan.parquet").to_pylist()
+        table = pq.read_table(directory / "plan.parquet", columns=list(PlanItem._fields))
+        with _no_collection():
+            items = tuple(map(PlanItem, *(column.to_pylist() for column in table.columns)))
         info = {**head["info"], "token_grid": tuple(head["info"]["token_grid"]) if head["info"]["token_grid"] else None}
         return Plan(head["dataset"], GenerationSettings(**head["settings"]), GeneratorInfo(**info),
-                    tuple(PlanItem(**row) for row in rows), head["chunk_images"], head["created"])
+                    items, head["chunk_images"], head["created"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptData("the job's plan does not read back", where=str(directory),
                           fix="Start the same generation anew; finished chunks are kept.") from error
