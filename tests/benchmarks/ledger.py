@@ -1,9 +1,11 @@
 """Measures what the ledger of chunks costs beside the work; prints one JSON line.
 
-    python tests/benchmarks/ledger.py [--captions 1000000] [--chunk-images 20] [--done 0.5]
+    python tests/benchmarks/ledger.py [--captions 1000000] [--chunk-images 20] [--done 0.5] [--open]
 
 A plan of one image a caption is made, saved and read back; then every chunk is asked for its shard's name and whether
-that shard is there, as an executor does that resumes, with a share ``done`` of the (empty) shard files in place.
+that shard is there, as an executor does that resumes, with a share ``done`` of the (empty) shard files in place. With
+--open as many real shards are written (minutes, some 10 GB), and the workspace is opened in fresh processes: the first
+time, which indexes it, and again.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
 
-from synthvlm_ui.generation import Plan, load_plan, plan_items, save_plan
-from synthvlm_ui.records import Caption, GenerationSettings, GeneratorInfo
-from synthvlm_ui.store import Workspace
+from store import make_workspace, open_in_fresh_process  # noqa: E402
+
+from synthvlm_ui.generation import Plan, load_plan, plan_items, save_plan  # noqa: E402
+from synthvlm_ui.records import Caption, GenerationSettings, GeneratorInfo  # noqa: E402
+from synthvlm_ui.store import Workspace  # noqa: E402
 
 DATASET = "benchmark"
 
@@ -48,6 +52,7 @@ def main() -> None:
     parser.add_argument("--captions", type=int, default=1_000_000)
     parser.add_argument("--chunk-images", type=int, default=20)
     parser.add_argument("--done", type=float, default=0.5)
+    parser.add_argument("--open", action="store_true", help="also write that many real shards and open them")
     options = parser.parse_args()
     found: dict[str, Any] = {"benchmark": "ledger", "captions": options.captions, "load": round(os.getloadavg()[0], 1),
                              "date": time.strftime("%Y-%m-%d")}
@@ -66,6 +71,12 @@ def main() -> None:
             workspace.shards.exists(DATASET, plan.shard(chunk)) for chunk in range(plan.chunk_count)))
         assert there == int(plan.chunk_count * options.done)
         timed(found, "candidates_of_100_chunks_s", lambda: [list(plan.candidates(chunk)) for chunk in range(100)])
+    if options.open:
+        with tempfile.TemporaryDirectory() as scratch:
+            timed(found, "shards_written_s",
+                  lambda: make_workspace(Path(scratch), options.captions, options.chunk_images))
+            found["first_open_s"] = round(open_in_fresh_process(Path(scratch)), 2)
+            found["open_s"] = sorted(round(open_in_fresh_process(Path(scratch)), 2) for _ in range(3))[1]
     print(json.dumps(found))
 
 
