@@ -21,6 +21,7 @@ from synthvlm_ui.errors import BadSetting, Failure, ModelUnavailable
 _OBJECT_STORE_BYTES = 100 * 2**20  # numbers only pass through it, never pixels
 _DEFAULT_CPUS_PER_WORKER = 4
 _CONNECT_PATIENCE_S = 10.0
+_SECRET = secrets.token_hex(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def connected(cluster: RayCluster) -> Iterator[Any]:
         # on all interfaces.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        # One secret for a process: Ray reads it once, and a second Ray with another one would not come up.
+        os.environ["RAY_AUTH_TOKEN"] = _SECRET
     import ray
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
