@@ -17,6 +17,7 @@ from typing import Any
 from synthvlm_ui.config import REPOSITORY, environment
 from synthvlm_ui.errors import BadSetting, SynthVLMError
 from synthvlm_ui.jobs import RayCluster, require_ray, slice_chunks
+from synthvlm_ui.records import short_hash
 
 EXECUTORS = ("local", "ray")
 RAY_QUEUE = "ray"
@@ -65,8 +66,9 @@ class Placement:
 
     def queue(self, device: str) -> str:
         """Jobs of one queue wait for each other; shares must not, wherever they run over one shared workspace."""
-        if self.executor == "ray":
-            return RAY_QUEUE
+        if self.executor == "ray":  # a process that has had a Ray of its own, with a secret, reaches no cluster
+            address = self.cluster().address
+            return f"{RAY_QUEUE}.{short_hash(address)[:8]}" if address else RAY_QUEUE
         if self.worker is None:
             return device
         host = re.sub(r"[^A-Za-z0-9-]+", "-", socket.gethostname()) or "here"
