@@ -10,6 +10,8 @@ float32. ``wall`` ratios use what the machine has; ``cpu`` ratios are what a loa
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
 import json
 import os
 import statistics
@@ -82,6 +84,27 @@ def measure_ssim(images: list[np.ndarray]) -> dict[str, Any]:
     }
 
 
+def measure_torchmetrics(images: list[np.ndarray]) -> dict[str, Any]:
+    """The comparison alone beside torchmetrics' SSIM with the same window, where that package is installed."""
+    if importlib.util.find_spec("torchmetrics") is None:
+        return {"not_measured": "torchmetrics is not installed"}
+    ensure_importable()
+    import torch
+
+    theirs: Any = importlib.import_module("torchmetrics.functional.image").structural_similarity_index_measure
+    route, engine = ROUTES["paper"], create_round_trip_engine("cpu")
+    pairs = [round_trip(image, route, engine) for image in images]
+    kernel = KERNELS[best_kernel(images[0].size)]
+
+    def reference() -> list[float]:
+        planes = [[torch.from_numpy(np.asarray(each, np.float32)).permute(2, 0, 1)[None] for each in pair]
+                  for pair in pairs]
+        return [float(theirs(*pair, gaussian_kernel=False, kernel_size=7, data_range=255.0)) for pair in planes]
+
+    apart = [abs(kernel(*pair) - value) for pair, value in zip(pairs, reference(), strict=True)]
+    return {"max_difference": max(apart), **compared(lambda: [kernel(*pair) for pair in pairs], reference, len(images))}
+
+
 def measure_clip(images: list[np.ndarray], captions: list[str], directory: Path) -> dict[str, Any]:
     ensure_importable()
     import open_clip
@@ -133,6 +156,7 @@ def main() -> None:
     print(json.dumps({
         "benchmark": "scoring", **circumstances(), "side_px": options.side, "images": options.images,
         "ssim": measure_ssim(images),
+        "ssim_beside_torchmetrics": measure_torchmetrics(images),
         "guards_ms": round(1000 * guards["wall"] / options.images, 2),
         "clip": measure_clip(images, captions, options.clip),
     }))
