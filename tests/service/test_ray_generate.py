@@ -7,13 +7,9 @@ import json
 import os
 import re
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -105,48 +101,6 @@ def test_killed_workers_and_a_killed_driver_cost_nothing(studios: tuple[Studio, 
     assert made.keys() == expected.keys()
     assert all(made[name][1] == expected[name][1] for name in made)
     assert all(made[name][0] == expected[name][0] for name in made)
-
-
-@pytest.fixture
-def cluster() -> Iterator[str]:
-    """``ray start --head`` on loopback, and its address; ended process by process: ``ray stop`` ends everybody's."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    without_secret = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
-    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
-        head = psutil.Popen(
-            [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--node-ip-address",
-             "127.0.0.1", "--port", str(port), "--num-cpus", "2", "--include-dashboard", "false",
-             "--disable-usage-stats", "--temp-dir", folder],
-            env=without_secret, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda: head.is_running() and any(each.laddr.port == port for process in head.children(recursive=True)
-                                                for each in process.net_connections("tcp")))
-        yield f"127.0.0.1:{port}"
-        started = head.children(recursive=True)
-        head.terminate()
-        for process in psutil.wait_procs([head, *started], timeout=20)[1]:
-            process.kill()
-
-
-@pytest.mark.slow
-def test_a_cluster_that_the_settings_name_draws_and_outlives_a_worker(studios: tuple[Studio, Studio], cluster: str,
-                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    studio, shards = studios[0], studios[0].workspace.paths.shards / "sample"
-    # Two runs before it in one warm worker process, each with a Ray of this machine that asks for a secret.
-    alone = [studio.generation.start(replace(SETTINGS, seed=seed), dataset="sample", limit=1, placement=UNDER_RAY)
-             for seed in (1, 2)]
-    monkeypatch.setenv("SYNTHVLM_RAY_ADDRESS", cluster)
-    job = studio.generation.start(SETTINGS, dataset="sample", limit=CAPTIONS, placement=UNDER_RAY)
-    log = studio.workspace.paths.jobs / job / "log.txt"
-    until(lambda: log.exists() and len(re.findall(r"is up on", log.read_text())) == 2
-          and len(list(shards.glob("*.tar"))) > 3)
-    os.kill(int(re.findall(r"is up on .* process (\d+)", log.read_text())[0]), signal.SIGKILL)
-    result = studio.jobs.follow(job, lambda _: None)["result"]
-    assert result == {"generated": CAPTIONS * 2, "failed": 0, "skipped": 0}
-    assert "is gone" in log.read_text()
-    again = studio.generation.start(replace(SETTINGS, seed=3), dataset="sample", limit=1, placement=UNDER_RAY)
-    assert [studio.jobs.follow(each, lambda _: None)["result"]["generated"] for each in (*alone, again)] == [2, 2, 2]
 
 
 @pytest.mark.slow
