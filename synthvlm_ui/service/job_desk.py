@@ -20,7 +20,7 @@ from synthvlm_ui.service.live import read_live, read_live_image
 from synthvlm_ui.store import Workspace
 
 _LOG_LINES = 200
-_CARDLESS = frozenset({"disk", "hub"})  # queues whose jobs want no card
+CARDLESS = frozenset({"disk", "hub"})  # queues whose jobs want no card
 # OpenMP's idle threads spin by default. Beside other work on the same cores that made a batch cost 14 CPU seconds
 # instead of 3 (two threads, two busy cores), and when the cores are free it gains nothing that was measured.
 _IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -115,7 +115,7 @@ class JobDesk:
     def start_worker(self, device: str, most_jobs: int | None = None) -> None:
         """Starts the worker of a device unless it has one; with ``most_jobs`` it leaves after so many, or when there is
         nothing to do."""
-        if hosting.on_zero_gpu() and device not in _CARDLESS:
+        if hosting.on_zero_gpu() and device not in CARDLESS:
             if worker_state(self._workspace.paths.jobs, device) == "absent":
                 from synthvlm_ui.service.worker import serve_here
 

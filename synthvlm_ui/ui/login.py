@@ -13,6 +13,7 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, quote
 
@@ -85,6 +86,13 @@ class Sessions:
         until, _, name = bytes.fromhex(said).decode().partition(":")
         return name if time.time() < int(until) else None
 
+    def names_in(self, header_value: str, cookie_name: str) -> Iterator[str]:
+        """What those cookies of a request say that have this name and that we signed."""
+        for cookie in header_value.split(";"):
+            key, _, value = cookie.strip().partition("=")
+            if key == cookie_name and (said := self.name_in(value)) is not None:
+                yield said
+
     def _signed(self, said: str) -> str:
         return hmac.new(self._key, said.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
@@ -136,7 +144,7 @@ class RequireLogin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
-        path = _inside(scope)
+        path = inside(scope)
         name = self._who(scope)
         if scope["type"] == "http" and path == LOGOUT and scope["method"] == "POST":
             return await self._left(scope)(scope, receive, send)
@@ -153,17 +161,15 @@ class RequireLogin:
         await self.app({**scope, "headers": headers, "synthvlm_login": name}, receive, send)
 
     def _who(self, scope: Scope) -> str | None:
-        for cookie in header(scope, b"cookie").split(";"):
-            key, _, value = cookie.strip().partition("=")
-            if key == COOKIE and (said := self._sessions.name_in(value)) is not None:
-                name, _, edition = said.partition(":")
-                # A changed password ends every session that began with the old one.
-                return name if edition and edition == self._accounts.edition(name) else None
+        for said in self._sessions.names_in(header(scope, b"cookie"), COOKIE):
+            name, _, edition = said.partition(":")
+            # A changed password ends every session that began with the old one.
+            return name if edition and edition == self._accounts.edition(name) else None
         return None
 
     def _ask(self, scope: Scope) -> Response:
         """The page itself becomes the form; everything else is refused."""
-        if scope["method"] == "GET" and not _inside(scope).rstrip("/"):
+        if scope["method"] == "GET" and not inside(scope).rstrip("/"):
             return _page(LOGIN.lstrip("/"), "", 401)
         facts = {"text": "You are not logged in. Open the page and log in.", "kind": "NotLoggedIn"}
         return JSONResponse({"error": facts}, 401, headers={"Cache-Control": "no-store"})
@@ -208,7 +214,7 @@ def cookie_line(name: str, value: str, max_age_s: int, scope: Scope, hosted: boo
     return f"{name}={value}; HttpOnly; Path=/; Max-Age={max_age_s}{framed}{'; Secure' if secure else ''}"
 
 
-def _inside(scope: Scope) -> str:
+def inside(scope: Scope) -> str:
     """The path below the one under which a proxy shows the app."""
     return str(scope.get("path", "")).removeprefix(str(scope.get("root_path", "")))
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from synthvlm_ui.ui.api import PREFIX, Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.guards import SAFE_METHODS, header
-from synthvlm_ui.ui.login import SESSION_S, Sessions, cookie_line
+from synthvlm_ui.ui.login import SESSION_S, Sessions, cookie_line, inside
 from synthvlm_ui.ui.present import visiting
 
 COOKIE = "synthvlm_visitor"
@@ -36,7 +36,7 @@ class Visiting:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        path = str(scope.get("path", "")).removeprefix(str(scope.get("root_path", "")))
+        path = inside(scope)
         if scope["method"] not in SAFE_METHODS and path.removeprefix(PREFIX).startswith(OWNERS_ONLY):
             facts = {"text": "This is a public demo: training, findings and foreign models are not for visitors. "
                              "Run SynthVLM UI on a machine of your own.", "kind": "NotForVisitors"}
@@ -81,9 +81,5 @@ def asked(api: Api, handler: Callable[..., Any]) -> Callable[..., Any]:
 
 def named_in(cookies: str, signed: Sessions) -> str | None:
     """The visitor that a cookie header names, None when none of its cookies is ours."""
-    for cookie in cookies.split(";"):
-        key, _, value = cookie.strip().partition("=")
-        said = signed.name_in(value) if key == COOKIE else None
-        if said is not None and said.startswith(_KIND):
-            return said.removeprefix(_KIND)
-    return None
+    said = signed.names_in(cookies, COOKIE)
+    return next((one.removeprefix(_KIND) for one in said if one.startswith(_KIND)), None)

@@ -13,9 +13,10 @@ from typing import Any
 
 from synthvlm_ui.jobs import worker_state
 from synthvlm_ui.service import Studio
+from synthvlm_ui.service.job_desk import CARDLESS
 from synthvlm_ui.visitors.turns import Turn, Turns
 
-_FILES = frozenset({"disk", "hub"})
+Queued = Mapping[str, list[dict[str, Any]]]  # the jobs of each visitor that wait, first come first
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Lane:
         """Whose job runs."""
         return self._running.visitor if self._running else None
 
-    def look(self, studios: Mapping[str, Studio]) -> None:
+    def look(self, studios: Mapping[str, Studio], queued: Queued) -> None:
         """Notes that a worker has left, and starts the next one."""
         if self._running is not None:
             running = self._running
@@ -47,18 +48,17 @@ class Lane:
                 return
             self._turns.took(time.monotonic() - running.since_s)
             self._running = None
-        waiting = self._waiting(studios)
-        visitor = self._turns.next({name: [job for job, _ in jobs] for name, jobs in waiting.items()})
+        visitor = self._turns.next(self._waiting(queued))
         if visitor is None:
             return
-        device = waiting[visitor][0][1]
+        device = next(job["device"] for job in queued[visitor] if self._takes(job))
         self._turns.began(visitor)
         self._running = _Running(visitor, studios[visitor], device, time.monotonic())
         studios[visitor].jobs.start_worker(device, most_jobs=1)
 
-    def places(self, studios: Mapping[str, Studio]) -> dict[str, Turn]:
+    def places(self, queued: Queued) -> dict[str, Turn]:
         """The turn of every job that waits, by its id."""
-        waiting = {name: [job for job, _ in jobs] for name, jobs in self._waiting(studios).items()}
+        waiting = self._waiting(queued)
         return self._turns.places(waiting, self._left_s()) if any(waiting.values()) else {}
 
     def leave(self, visitor: str) -> None:
@@ -72,10 +72,12 @@ class Lane:
         if self._running is not None:
             self._running.studio.jobs.stop_all(self._running.device, reason)
 
-    def _waiting(self, studios: Mapping[str, Studio]) -> dict[str, list[tuple[str, str]]]:
-        """The jobs (id, device) of each visitor in this lane, first come first."""
-        return {name: [(job["id"], job["device"]) for job in _queued(studio)
-                       if (job["device"] in _FILES) is self._writes_files] for name, studio in studios.items()}
+    def _waiting(self, queued: Queued) -> dict[str, list[str]]:
+        """The ids of each visitor's jobs in this lane."""
+        return {name: [job["id"] for job in jobs if self._takes(job)] for name, jobs in queued.items()}
+
+    def _takes(self, job: Mapping[str, Any]) -> bool:
+        return (job["device"] in CARDLESS) is self._writes_files
 
     def _left_s(self) -> float:
         if self._running is None:
@@ -87,5 +89,7 @@ class Lane:
         return max(1.0, self._turns.typical_s - (time.monotonic() - self._running.since_s))
 
 
-def _queued(studio: Studio) -> list[dict[str, Any]]:
-    return [job for job in reversed(studio.jobs.list()["jobs"]) if job["state"] == "queued"]
+def queued_of(studios: Mapping[str, Studio]) -> Queued:
+    """What waits, read once for all lanes."""
+    return {name: [job for job in reversed(studio.jobs.list()["jobs"]) if job["state"] == "queued"]
+            for name, studio in studios.items()}

@@ -23,7 +23,7 @@ from synthvlm_ui.service import Studio
 from synthvlm_ui.store import Workspace
 from synthvlm_ui.store.atomic import write_bytes
 from synthvlm_ui.visitors.copying import added_bytes, copy_workspace
-from synthvlm_ui.visitors.lanes import Lane
+from synthvlm_ui.visitors.lanes import Lane, queued_of
 from synthvlm_ui.visitors.limits import Limits, Used
 
 FOLDER = "visitors"
@@ -93,11 +93,11 @@ class Lobby:
         guest = self._guest(visitor)
         if guest is None:
             return {}
-        mine = {job["id"] for job in guest.studio.jobs.list()["jobs"] if job["state"] == "queued"}
-        if not mine:
+        if not queued_of({visitor: guest.studio})[visitor]:
             return {}
-        studios = self._studios()
-        return {job: asdict(turn) for lane in self._lanes for job, turn in lane.places(studios).items() if job in mine}
+        queued = queued_of(self._studios())
+        mine = {job["id"] for job in queued.get(visitor, ())}
+        return {job: asdict(turn) for lane in self._lanes for job, turn in lane.places(queued).items() if job in mine}
 
     def close(self) -> None:
         self._ended.set()
@@ -164,8 +164,9 @@ class Lobby:
         while not self._ended.is_set():
             try:
                 studios = self._studios()
+                queued = queued_of(studios)
                 for lane in self._lanes:
-                    lane.look(studios)
+                    lane.look(studios, queued)
                 if time.monotonic() - swept_s > _SWEEP_EVERY_S:
                     swept_s = time.monotonic()
                     self._stop_the_full()

@@ -149,7 +149,7 @@ def test_jobs_of_visitors_take_turns_and_say_how_long_they_wait(lobby_of: Open) 
     {"settings": {"generator": "org/model"}}, {"settings": {"generator": "/models/mine"}}, {"writer": "openai:m@http://x"},
     {"settings": {"rules": {"perplexity": {"model": "/etc/passwd"}}}}, {"settings": {"perplexity.model": "org/lm"}},
     {"scorers": "clip,vqascore:org/model"}, {"axes": ["seed=1,2", "generator=miniature,org/model"]},
-    {"embedder": "lm:/root"}, {"weights": "/root/w.safetensors"}, {"settings": [{"list": "/etc/passwd"}]},
+    {"embedder": "lm:/srv/model"}, {"weights": "/srv/w.safetensors"}, {"settings": [{"list": "/etc/passwd"}]},
     {"settings": {"lora": "org/lora"}}, {"executor": "ray"},
 ])
 def test_a_visitor_may_name_only_what_ships(body: dict[str, Any]) -> None:
