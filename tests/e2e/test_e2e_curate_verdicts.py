@@ -184,3 +184,20 @@ def test_two_people_see_each_other_and_keep_their_own_view(page: Any, app: Serve
     other.goto("about:blank")
     page.keyboard.press("Escape")
     until(page, lambda: page.locator(".s-others").text_content() == "")
+
+
+def test_what_another_decides_under_the_pressed_hand_changes_not_what_was_meant(page: Any, app: ServedApp,
+                                                                              visit: Any) -> None:
+    show(page, "kept")
+    meant, next_one = ids(page)[:2]
+    other = visit(app).open("Curate")
+    other.locator(".s-tile").first.wait_for()
+    page.locator(".s-tile .s-picture").first.hover()
+    page.mouse.down()
+    other.locator(f"[data-id='{meant}']").focus()
+    other.keyboard.press("r")
+    until(page, lambda: ids(page)[0] == next_one, PUSHED_MS)
+    page.mouse.up()
+    page.get_by_role("dialog", name="Candidate").wait_for()
+    until(page, lambda: f"id={meant}" in page.url)
+    page.keyboard.press("Escape")

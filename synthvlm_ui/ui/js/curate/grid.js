@@ -10,9 +10,10 @@ import { Tile, VERDICTS } from "./tile.js";
 export class Grid {
   constructor({ onverdict, onopen, onturn, onrange }) {
     Object.assign(this, { onverdict, onopen, onturn, onrange, items: [], tiles: [], offset: 0, current: 0, columns: 0,
-      placed: 0, anchor: null, head: null, turning: null, pictures: new Pictures() });
+      placed: 0, anchor: null, head: null, turning: null, pressed: null, pictures: new Pictures() });
     this.root = el("div", { class: "s-grid", role: "grid", "aria-label": "Candidates", "aria-multiselectable": "true" });
     this.root.addEventListener("focusin", (event) => this.noteFocus(event.target));
+    this.root.addEventListener("pointerdown", (event) => this.press(event));
     this.root.addEventListener("click", (event) => this.clicked(event));
     this.root.addEventListener("mousedown", (event) => { if (event.shiftKey) event.preventDefault(); });
     new ResizeObserver(() => this.arrange()).observe(this.root);
@@ -88,18 +89,28 @@ export class Grid {
     if (place >= 0 && place !== this.current) this.mark(place);
   }
 
+  press(event) {
+    const tile = event.target.closest("[data-id]");
+    const item = tile && this.items.find((one) => one.id === tile.dataset.id);
+    this.pressed = item ? { tile, item } : null;
+  }
+
+  // Meant is what stood there when the hand went down: others' decisions may turn the grid before it is up again.
   clicked(event) {
     const tile = event.target.closest("[data-id]");
     if (!tile) return;
-    const place = this.items.findIndex((one) => one.id === tile.dataset.id);
+    const pressed = event.detail && this.pressed?.tile === tile ? this.pressed.item : null; // no detail: Enter on a button
+    const place = this.items.findIndex((one) => one.id === (pressed?.id ?? tile.dataset.id));
+    const item = this.items[place] ?? pressed;
+    if (!item) return;
     const button = event.target.closest("button");
-    if (event.shiftKey && !button) this.stretch(place);
+    if (event.shiftKey && !button) { if (place >= 0) this.stretch(place); }
     else if (button) {
-      const again = VERDICTS[this.items[place].verdict]?.[0] === button.dataset.verdict;
-      this.onverdict(tile.dataset.id, again ? "clear" : button.dataset.verdict);
+      const again = VERDICTS[item.verdict]?.[0] === button.dataset.verdict;
+      this.onverdict(item.id, again ? "clear" : button.dataset.verdict);
     } else {
       this.clearRange();
-      this.onopen(tile.dataset.id);
+      this.onopen(item.id);
     }
   }
 
