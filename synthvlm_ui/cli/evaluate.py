@@ -32,7 +32,7 @@ def add_to(commands: Commands) -> None:
 
 def _evaluate(options: argparse.Namespace, studio: Studio, output: Output) -> None:
     from synthvlm_ui.errors import BadSetting
-    from synthvlm_ui.service.evaluation_desk import EvaluationRequest
+    from synthvlm_ui.service.training.evaluation_desk import EvaluationRequest
 
     if options.read:
         _show(studio.evaluation.read(options.read), output)

@@ -11,7 +11,7 @@ from synthvlm_ui.cli.parser import Commands, Parser, at_least, number
 
 if TYPE_CHECKING:
     from synthvlm_ui.service import Studio
-    from synthvlm_ui.service.export_desk import ExportRequest
+    from synthvlm_ui.service.export.export_desk import ExportRequest
 
 
 def add_to(commands: Commands) -> None:
@@ -53,7 +53,7 @@ def _add_layout(parser: Parser) -> None:
 
 def request_of(options: argparse.Namespace) -> ExportRequest:
     """The request that the options make."""
-    from synthvlm_ui.service.export_desk import ExportRequest
+    from synthvlm_ui.service.export.export_desk import ExportRequest
 
     names = ("validation", "image_format", "image_quality", "size_px", "fit", "shard_pairs", "repeats", "seed")
     return ExportRequest(options.selection, options.format, str(options.out) if options.out else None,

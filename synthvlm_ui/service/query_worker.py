@@ -1,4 +1,4 @@
-"""The process behind ``service.query``: ``python -m synthvlm_ui.service.query_worker``.
+"""The process behind ``service.work.query``: ``python -m synthvlm_ui.service.query_worker``.
 
 Reads a question per line, answers with a line, keeps the models it opened, and leaves when nobody asks. Holds the CPU
 only: a graphics card belongs to the jobs.
@@ -83,7 +83,7 @@ class _Questions:
         return {"vector": [round(float(value), 7) for value in vector]}
 
     def _caption(self, payload: Mapping[str, Any]) -> Answer:
-        from synthvlm_ui.service.trial import caption
+        from synthvlm_ui.service.training.trial import caption
 
         return caption(payload, self._captioners)
 

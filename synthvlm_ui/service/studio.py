@@ -19,40 +19,40 @@ import synthvlm_ui
 from synthvlm_ui.backends import list_backends, list_generators
 from synthvlm_ui.jobs.locks import FileLock
 from synthvlm_ui.service.app_lock import hold
-from synthvlm_ui.service.candidate_desk import CandidateDesk
-from synthvlm_ui.service.caption_curation_desk import CaptionCurationDesk
-from synthvlm_ui.service.caption_desk import CaptionDesk
-from synthvlm_ui.service.claims_desk import ClaimsDesk
-from synthvlm_ui.service.comparison_desk import ComparisonDesk
-from synthvlm_ui.service.curation_desk import CurationDesk
-from synthvlm_ui.service.devices import default_device
-from synthvlm_ui.service.diversity_desk import DiversityDesk
-from synthvlm_ui.service.diversity_map_desk import DiversityMapDesk
-from synthvlm_ui.service.evaluation_desk import EvaluationDesk
-from synthvlm_ui.service.export_desk import ExportDesk
-from synthvlm_ui.service.finding_desk import FindingDesk
-from synthvlm_ui.service.generation_desk import GenerationDesk
-from synthvlm_ui.service.generator_fit import fit_of, memory_here
-from synthvlm_ui.service.head_desk import HeadDesk
-from synthvlm_ui.service.hosting import hardware, notice
-from synthvlm_ui.service.hub_desk import HubDesk
-from synthvlm_ui.service.insight_desk import InsightDesk
-from synthvlm_ui.service.items import Items
-from synthvlm_ui.service.job_desk import JobDesk
-from synthvlm_ui.service.matrix_desk import MatrixDesk
-from synthvlm_ui.service.neighbours import Neighbours
-from synthvlm_ui.service.preference_desk import PreferenceDesk
-from synthvlm_ui.service.query import QueryDesk
-from synthvlm_ui.service.real_image_desk import RealImageDesk
-from synthvlm_ui.service.run_desk import RunDesk
-from synthvlm_ui.service.saved_view_desk import SavedViewDesk
-from synthvlm_ui.service.scoring_desk import ScoringDesk
-from synthvlm_ui.service.training_desk import TrainingDesk
-from synthvlm_ui.service.trial_desk import TrialDesk
-from synthvlm_ui.service.verdict_desk import VerdictDesk
-from synthvlm_ui.service.view import rows_of
-from synthvlm_ui.service.views import Views
-from synthvlm_ui.service.writing_desk import WritingDesk
+from synthvlm_ui.service.captions.caption_curation_desk import CaptionCurationDesk
+from synthvlm_ui.service.captions.caption_desk import CaptionDesk
+from synthvlm_ui.service.captions.hub_desk import HubDesk
+from synthvlm_ui.service.captions.writing_desk import WritingDesk
+from synthvlm_ui.service.comparison.comparison_desk import ComparisonDesk
+from synthvlm_ui.service.comparison.preference_desk import PreferenceDesk
+from synthvlm_ui.service.curation.candidate_desk import CandidateDesk
+from synthvlm_ui.service.curation.curation_desk import CurationDesk
+from synthvlm_ui.service.curation.finding_desk import FindingDesk
+from synthvlm_ui.service.curation.insight_desk import InsightDesk
+from synthvlm_ui.service.curation.items import Items
+from synthvlm_ui.service.curation.neighbours import Neighbours
+from synthvlm_ui.service.curation.saved_view_desk import SavedViewDesk
+from synthvlm_ui.service.curation.verdict_desk import VerdictDesk
+from synthvlm_ui.service.curation.views import Views
+from synthvlm_ui.service.dataset_rows import rows_of
+from synthvlm_ui.service.diversity.diversity_desk import DiversityDesk
+from synthvlm_ui.service.diversity.diversity_map_desk import DiversityMapDesk
+from synthvlm_ui.service.export.export_desk import ExportDesk
+from synthvlm_ui.service.findings.claims_desk import ClaimsDesk
+from synthvlm_ui.service.generation.generation_desk import GenerationDesk
+from synthvlm_ui.service.generation.generator_fit import fit_of, memory_here
+from synthvlm_ui.service.generation.matrix_desk import MatrixDesk
+from synthvlm_ui.service.machine.devices import default_device
+from synthvlm_ui.service.machine.hosting import hardware, notice
+from synthvlm_ui.service.real_images.real_image_desk import RealImageDesk
+from synthvlm_ui.service.scoring.head_desk import HeadDesk
+from synthvlm_ui.service.scoring.scoring_desk import ScoringDesk
+from synthvlm_ui.service.training.evaluation_desk import EvaluationDesk
+from synthvlm_ui.service.training.run_desk import RunDesk
+from synthvlm_ui.service.training.training_desk import TrainingDesk
+from synthvlm_ui.service.training.trial_desk import TrialDesk
+from synthvlm_ui.service.work.job_desk import JobDesk
+from synthvlm_ui.service.work.query import QueryDesk
 from synthvlm_ui.store import Workspace
 
 _NAMED_PACKAGES = ("torch", "diffusers", "transformers", "open_clip_torch", "gradio", "scikit-image", "numpy")

@@ -15,7 +15,7 @@ from typing import Any
 from synthvlm_ui.backends import device_watched
 from synthvlm_ui.config import WORKER_IDLE_S, environment
 from synthvlm_ui.jobs import JobContext, Worker
-from synthvlm_ui.service.placement import device_of_queue, is_share
+from synthvlm_ui.service.generation.placement import device_of_queue, is_share
 from synthvlm_ui.store import Workspace
 
 _SHARE_IDLE_S = 2.0
@@ -91,91 +91,91 @@ class _Handlers:
         }
 
     def generate(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.generate_job import run_generate
+        from synthvlm_ui.service.generation.generate_job import run_generate
 
         return run_generate(context, self._workspace, self._load())
 
     def score(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.score_job import run_score
+        from synthvlm_ui.service.scoring.score_job import run_score
 
         return run_score(context, self._workspace, self._load())
 
     def real_images(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.real_images_job import run_real_images
+        from synthvlm_ui.service.real_images.real_images_job import run_real_images
 
         return run_real_images(context, self._workspace)
 
     def import_hub(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.hub_desk import run_hub_import
+        from synthvlm_ui.service.captions.hub_desk import run_hub_import
 
         return run_hub_import(context, self._workspace)
 
     def evaluate(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.evaluation_job import run_evaluate
+        from synthvlm_ui.service.training.evaluation_job import run_evaluate
 
         return run_evaluate(context, self._workspace, self._load())
 
     def export(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.export_job import run_export
+        from synthvlm_ui.service.export.export_job import run_export
 
         return run_export(context, self._workspace)
 
     def write(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.write_job import run_write
+        from synthvlm_ui.service.captions.write_job import run_write
 
         return run_write(context, self._workspace, self._load().writer)
 
     def curate(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.curate_job import run_curate
+        from synthvlm_ui.service.captions.curate_job import run_curate
 
         return run_curate(context, self._workspace, lambda name: self._load().writer(name))
 
     def diversity(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.diversity_job import run_diversity
+        from synthvlm_ui.service.diversity.diversity_job import run_diversity
 
         return run_diversity(context, self._workspace, self._load)
 
     def train(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.train_job import run_train
+        from synthvlm_ui.service.training.train_job import run_train
 
         self._engines = None  # training wants the memory that a warm generator holds
         return run_train(context, self._workspace)
 
     def compare(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.comparison_job import run_compare
+        from synthvlm_ui.service.comparison.comparison_job import run_compare
 
         return run_compare(context, self._workspace, self._load())
 
     def judge(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.judge_job import run_judge
+        from synthvlm_ui.service.comparison.judge_job import run_judge
 
         return run_judge(context, self._workspace, self._device)
 
     def findings(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.claims_job import run_findings
+        from synthvlm_ui.service.findings.claims_job import run_findings
 
         self._engines = None  # it opens models of its own
         return run_findings(context, self._workspace)
 
     def head(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.head_job import run_head
+        from synthvlm_ui.service.scoring.head_job import run_head
 
         return run_head(context, self._workspace)
 
     def diversity_map(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.diversity_map import run_diversity_map
+        from synthvlm_ui.service.diversity.diversity_map import run_diversity_map
 
         return run_diversity_map(context, self._workspace, self._load)
 
     def fill_gaps(self, context: JobContext) -> Mapping[str, Any]:
-        from synthvlm_ui.service.fill_gaps_job import run_fill_gaps
+        from synthvlm_ui.service.diversity.fill_gaps_job import run_fill_gaps
 
         return run_fill_gaps(context, self._workspace, lambda name: self._load().writer(name),
                              lambda name: self._load().text_embedder(name))
 
     def _load(self) -> Any:
         if self._engines is None:
-            from synthvlm_ui.service.engines import Engines
+            from synthvlm_ui.service.work.engines import Engines
 
             self._engines = Engines(self._device, self._lent_card)
         return self._engines

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from synthvlm_ui.errors import BadSetting, EmptyInput
-from synthvlm_ui.service import hosting
-from synthvlm_ui.service.export_desk import ExportRequest
+from synthvlm_ui.service.export.export_desk import ExportRequest
+from synthvlm_ui.service.machine import hosting
 from synthvlm_ui.ui.api import Api
 from synthvlm_ui.ui.gradio_start import import_gradio
 from synthvlm_ui.ui.reports import command_line, report, told

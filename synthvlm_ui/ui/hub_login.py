@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.types import Receive, Scope, Send
 
-from synthvlm_ui.service import hosting
+from synthvlm_ui.service.machine import hosting
 
 COOKIE = "synthvlm_hub"
 SESSION_S = 8 * 3600  # as long as the Hub's tokens last

@@ -23,7 +23,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return_what_is_free()
     try:
         settings = settings_from(arguments)
-        from synthvlm_ui.service import Studio, hosting
+        from synthvlm_ui.service import Studio
+        from synthvlm_ui.service.machine import hosting
 
         hosting.keep_own_login()
         if hosting.on_zero_gpu():
@@ -60,7 +61,7 @@ def _hold_for_the_lent_card() -> None:
     import_gradio()
     from synthvlm_ui.config import DEFAULT_GENERATOR
     from synthvlm_ui.records import EngineSettings
-    from synthvlm_ui.service import lent_card
+    from synthvlm_ui.service.machine import lent_card
 
     lent_card.loaded(DEFAULT_GENERATOR, EngineSettings(), "cuda")
 

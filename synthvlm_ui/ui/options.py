@@ -80,7 +80,7 @@ def _root_path(given: str) -> str:
 def _default_workspace() -> Path:
     """As given, or the storage bucket of a Space; the service is loaded only where that can be."""
     if os.environ.get("SPACE_ID") and not environment("WORKSPACE", ""):
-        from synthvlm_ui.service.hosting import kept_place
+        from synthvlm_ui.service.machine.hosting import kept_place
 
         return kept_place() or default_workspace()
     return default_workspace()

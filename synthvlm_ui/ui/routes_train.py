@@ -11,7 +11,7 @@ from typing import Any
 from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting
-from synthvlm_ui.service.evaluation_desk import METRICS, EvaluationRequest
+from synthvlm_ui.service.training.evaluation_desk import METRICS, EvaluationRequest
 from synthvlm_ui.ui.api import Api, Json, number, text
 from synthvlm_ui.ui.routes_jobs import job_id
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from synthvlm_ui.jobs import worker_state
 from synthvlm_ui.service import Studio
-from synthvlm_ui.service.job_desk import CARDLESS
+from synthvlm_ui.service.work.job_desk import CARDLESS
 from synthvlm_ui.visitors.turns import Turn, Turns
 
 Queued = Mapping[str, list[dict[str, Any]]]  # the jobs of each visitor that wait, first come first

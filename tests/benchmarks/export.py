@@ -27,7 +27,7 @@ from small_workspace import candidate_of  # noqa: E402
 
 from synthvlm_ui.records import ScorerInfo, Selection, SelectionRule  # noqa: E402
 from synthvlm_ui.service import Studio  # noqa: E402
-from synthvlm_ui.service.export_desk import ExportRequest  # noqa: E402
+from synthvlm_ui.service.export.export_desk import ExportRequest  # noqa: E402
 from synthvlm_ui.store import ShardMember  # noqa: E402
 
 DISTINCT, PER_SHARD, SIDE_PX = 200, 500, 256

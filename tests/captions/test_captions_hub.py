@@ -15,7 +15,7 @@ from hub_server import COMMIT, HubServer, picture, serving, table
 
 from synthvlm_ui.captions import HubDataset, hub_dataset, read_captions
 from synthvlm_ui.errors import BadSetting
-from synthvlm_ui.service.hub_images import HubImages, RefusedImage
+from synthvlm_ui.service.real_images.hub_images import HubImages, RefusedImage
 
 PAIRS = "them/pairs"
 CONFIGS = b"---\nconfigs:\n- config_name: en\n  data_files: en.jsonl\n- config_name: de\n  data_files: de.jsonl\n---\n"
@@ -190,6 +190,6 @@ def test_names_that_are_none_are_refused(text: str) -> None:
     {"bytes": None, "path": "hf://datasets/them/secret@main/a.png"}, {"bytes": None, "path": "http://127.0.0.1/a.png"},
     {"bytes": None, "path": "file:///etc/passwd::hf://datasets/them/pairs@main/a.zip"}])
 def test_a_row_leads_nowhere_but_into_its_data_set(value: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthvlm_ui.service.hub_images.stream_column", lambda *_: iter([value]))
+    monkeypatch.setattr("synthvlm_ui.service.real_images.hub_images.stream_column", lambda *_: iter([value]))
     with pytest.raises(RefusedImage):
         HubImages(HubDataset(PAIRS)).read("train/0")

@@ -14,7 +14,7 @@ from synthvlm_ui.cli.export import request_of
 from synthvlm_ui.cli.generate import settings_of
 from synthvlm_ui.records import GenerationSettings, SelectionRule
 from synthvlm_ui.service import Studio
-from synthvlm_ui.service.export_desk import ExportRequest
+from synthvlm_ui.service.export.export_desk import ExportRequest
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))
 
 from fake_server import fake_server  # noqa: E402
 
-from synthvlm_ui.service.writing_desk import WritingSettings  # noqa: E402
+from synthvlm_ui.service.captions.writing_desk import WritingSettings  # noqa: E402
 
 PAYLOADS = [
     '<img src=x onerror="window.harm=1">', "${window.harm=2}", "{{window.harm=3}}", "<script>window.harm=4</script>",

@@ -17,7 +17,7 @@ from synthvlm_ui.export.converted import ConvertedPictures
 from synthvlm_ui.export.pictures import Picture
 from synthvlm_ui.jobs import end_worker
 from synthvlm_ui.service import Studio
-from synthvlm_ui.service.export_desk import ExportRequest
+from synthvlm_ui.service.export.export_desk import ExportRequest
 
 PAIRS = [item(number, image=picture(number)) for number in range(40)]
 

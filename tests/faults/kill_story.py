@@ -29,7 +29,7 @@ from served_app import ROUTES, ServedApp  # noqa: E402
 
 from synthvlm_ui.records import GenerationSettings  # noqa: E402
 from synthvlm_ui.service import Studio  # noqa: E402
-from synthvlm_ui.service.training_desk import TrainingSettings  # noqa: E402
+from synthvlm_ui.service.training.training_desk import TrainingSettings  # noqa: E402
 from synthvlm_ui.service.workspace_check import WorkspaceCheck  # noqa: E402
 
 DRAWING = GenerationSettings("miniature", images_per_caption=6, num_inference_steps=4, chunk_images=8, batch_size=4,

@@ -27,8 +27,8 @@ from synthvlm_ui.comparison import RefusedImage, read_real_image  # noqa: E402
 from synthvlm_ui.errors import UserError  # noqa: E402
 from synthvlm_ui.export import validate  # noqa: E402
 from synthvlm_ui.service import Studio  # noqa: E402
-from synthvlm_ui.service.diversity_sets import embeddings_of_files  # noqa: E402
-from synthvlm_ui.service.real_sources import ImageFolder  # noqa: E402
+from synthvlm_ui.service.diversity.diversity_sets import embeddings_of_files  # noqa: E402
+from synthvlm_ui.service.real_images.real_sources import ImageFolder  # noqa: E402
 
 LIMIT_S = 10
 IMPORTED, REFUSED, WELL = "imported", "refused", "read"

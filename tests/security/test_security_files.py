@@ -25,9 +25,9 @@ from synthvlm_ui.captions import read_captions
 from synthvlm_ui.comparison import RefusedImage, read_real_image
 from synthvlm_ui.config import REPOSITORY
 from synthvlm_ui.errors import SynthVLMError, UserError
-from synthvlm_ui.service.comparison_figures import map_csv
-from synthvlm_ui.service.diversity_sets import embeddings_of_files
-from synthvlm_ui.service.real_sources import ImageFolder
+from synthvlm_ui.service.comparison.comparison_figures import map_csv
+from synthvlm_ui.service.diversity.diversity_sets import embeddings_of_files
+from synthvlm_ui.service.real_images.real_sources import ImageFolder
 
 MEMORY_BYTES = 3 * 2**30
 

@@ -1,8 +1,9 @@
-"""Lets tests of the service use the small workspace that the page's tests are made on."""
+"""Lets tests of the service use the small workspace of the page's tests and the tiny models of the engines'."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "ui"), str(Path(__file__).resolve().parent)]
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), *(str(HERE.parent / room) for room in ("ui", "backends"))]

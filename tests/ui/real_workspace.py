@@ -11,7 +11,7 @@ from small_workspace import fill
 from synthvlm_ui.comparison import RealImage
 from synthvlm_ui.records import Caption, ScorerInfo, caption_id_of
 from synthvlm_ui.service import Studio
-from synthvlm_ui.service.real_images_job import real_candidate
+from synthvlm_ui.service.real_images.real_images_job import real_candidate
 from synthvlm_ui.store import ShardMember
 
 CAPTIONS = [f"a cat and {number} stars" for number in range(6)]

@@ -11,7 +11,7 @@ from synthvlm_ui.generation import encode_image, encode_thumbnail
 from synthvlm_ui.miniature.corpora import CORPORA
 from synthvlm_ui.records import Caption, ScorerInfo, caption_id_of
 from synthvlm_ui.service import Studio
-from synthvlm_ui.service.real_images_job import real_candidate
+from synthvlm_ui.service.real_images.real_images_job import real_candidate
 from synthvlm_ui.store import ShardMember
 
 

@@ -15,7 +15,8 @@ from small_workspace import BASE, CAPTIONS, MARKUP, REPEATS, ROUTES, client_of
 from starlette.testclient import TestClient
 
 from synthvlm_ui.records import Candidate, ScorerInfo
-from synthvlm_ui.service import Studio, near_tables
+from synthvlm_ui.service import Studio
+from synthvlm_ui.service.curation import near_tables
 
 ALL = len(CAPTIONS) * REPEATS
 

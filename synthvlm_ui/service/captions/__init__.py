@@ -1,0 +1,1 @@
+"""Captions in, written, curated: the desks and jobs around the captions room."""

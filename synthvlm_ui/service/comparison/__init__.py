@@ -1,0 +1,1 @@
+"""Real against synthetic, and blind preference: the desks and jobs around the comparison room."""

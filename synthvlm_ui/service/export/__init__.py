@@ -1,0 +1,1 @@
+"""Selections into a format that a trainer reads."""

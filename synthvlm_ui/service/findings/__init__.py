@@ -1,0 +1,1 @@
+"""The papers' claims run again: the desk and the job around the findings room."""

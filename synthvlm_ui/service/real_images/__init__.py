@@ -1,0 +1,1 @@
+"""Real images in, from wherever they lie."""

@@ -1,0 +1,1 @@
+"""Scoring what is already drawn, and heads that are learned from verdicts."""

@@ -1,0 +1,1 @@
+"""Jobs of every kind: queue and desk, the worker process, its warm engines, and short questions to a model."""
