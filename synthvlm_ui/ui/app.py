@@ -12,7 +12,14 @@ from starlette.middleware import Middleware
 
 from synthvlm_ui.config import AppSettings
 from synthvlm_ui.service import Accounts, Studio
-from synthvlm_ui.ui import (
+from synthvlm_ui.ui.access.guards import middleware
+from synthvlm_ui.ui.access.hub_login import hub_login
+from synthvlm_ui.ui.access.login import RequireLogin, Sessions
+from synthvlm_ui.ui.access.visiting import Visiting
+from synthvlm_ui.ui.gradio_start import import_gradio
+from synthvlm_ui.ui.routes.api import PREFIX, Api
+from synthvlm_ui.ui.routes.build import build_routes
+from synthvlm_ui.ui.tabs import (
     captions_tab,
     compare_tab,
     curate_tab,
@@ -23,14 +30,7 @@ from synthvlm_ui.ui import (
     jobs_drawer,
     train_tab,
 )
-from synthvlm_ui.ui.api import PREFIX, Api
-from synthvlm_ui.ui.gradio_start import import_gradio
-from synthvlm_ui.ui.guards import middleware
-from synthvlm_ui.ui.hub_login import hub_login
-from synthvlm_ui.ui.login import RequireLogin, Sessions
-from synthvlm_ui.ui.routes import build_routes
 from synthvlm_ui.ui.theme import build_theme
-from synthvlm_ui.ui.visiting import Visiting
 from synthvlm_ui.visitors import Lobby
 
 QUEUE_LOOKS_EVERY_S = 0.02

@@ -13,8 +13,8 @@ import pytest
 from starlette.routing import Route
 
 from synthvlm_ui.service import Studio
-from synthvlm_ui.ui.api import Api
-from synthvlm_ui.ui.routes import build_routes
+from synthvlm_ui.ui.routes.api import Api
+from synthvlm_ui.ui.routes.build import build_routes
 
 FOREIGN: list[dict[str, str]] = [
     {"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"},

@@ -14,8 +14,8 @@ from small_workspace import CAPTIONS, REPEATS, fill
 from test_security_requests import filled, own_routes
 
 from synthvlm_ui.service import Studio
-from synthvlm_ui.ui.api import PREFIX
-from synthvlm_ui.ui.visiting import COOKIE
+from synthvlm_ui.ui.access.visiting import COOKIE
+from synthvlm_ui.ui.routes.api import PREFIX
 
 SECRET = "only the first visitor may read this"
 RULE = {"rule": {"dataset": "small"}}

@@ -10,9 +10,9 @@ from synthvlm_ui.generation import encode_image, encode_thumbnail
 from synthvlm_ui.records import Candidate, ScorerInfo, caption_id_of, seed_of
 from synthvlm_ui.service import Studio
 from synthvlm_ui.store import ShardMember
-from synthvlm_ui.ui.api import Api
-from synthvlm_ui.ui.guards import middleware
-from synthvlm_ui.ui.routes import build_routes
+from synthvlm_ui.ui.access.guards import middleware
+from synthvlm_ui.ui.routes.api import Api
+from synthvlm_ui.ui.routes.build import build_routes
 
 MARKUP = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"
 CAPTIONS = ["a red cat on a blue background", "two yellow stars above a green boat", MARKUP, "a dog & a <b>house</b>"]

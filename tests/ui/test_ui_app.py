@@ -119,12 +119,12 @@ class TestForms:
 
     @pytest.fixture
     def api(self, studio: Studio):
-        from synthvlm_ui.ui.api import Api
+        from synthvlm_ui.ui.routes.api import Api
 
         return Api(studio, read_only=False)
 
     def test_a_file_is_imported_and_its_bad_rows_are_named(self, api, tmp_path: Path) -> None:
-        from synthvlm_ui.ui.captions_tab import _import_file
+        from synthvlm_ui.ui.tabs.captions_tab import _import_file
 
         path = tmp_path / "captions.csv"
         path.write_text("caption,id\na red cat,1\n,2\n" + "x" * 5000 + ",3\n", encoding="utf-8")
@@ -133,8 +133,8 @@ class TestForms:
         assert [row["line"] for row in found["rejected_rows"]] == [3, 4]
 
     def test_errors_become_one_line_and_a_toast(self, api) -> None:
-        from synthvlm_ui.ui.captions_tab import _import_file, _import_lines
-        from synthvlm_ui.ui.reports import told
+        from synthvlm_ui.ui.tabs.captions_tab import _import_file, _import_lines
+        from synthvlm_ui.ui.tabs.reports import told
 
         for call in (lambda: _import_file(api, "mine", None, "skip"), lambda: _import_lines(api, "mine", " \n"),
                      lambda: _import_lines(api, " ", "a red cat"), lambda: _import_lines(api, "../up", "a red cat")):
@@ -145,7 +145,7 @@ class TestForms:
 
     def test_an_uploaded_file_is_called_by_its_own_name(self, api, tmp_path: Path) -> None:
         from synthvlm_ui.errors import UserError
-        from synthvlm_ui.ui.captions_tab import _import_file
+        from synthvlm_ui.ui.tabs.captions_tab import _import_file
 
         path = tmp_path / "broken.parquet"
         path.write_bytes(b"not a parquet file")
@@ -155,7 +155,7 @@ class TestForms:
 
     def test_an_export_goes_into_the_workspace_and_validates(self, api, candidates) -> None:
         from synthvlm_ui.jobs import end_worker
-        from synthvlm_ui.ui.export_tab import _export, _validate
+        from synthvlm_ui.ui.tabs.export_tab import _export, _validate
 
         api.studio.curation.select("best", api.studio.curation.rule(dataset="small", top_k=4))
         try:
@@ -168,7 +168,7 @@ class TestForms:
 
     def test_an_export_without_selection_or_to_a_relative_path_is_refused(self, api, candidates) -> None:
         from synthvlm_ui.errors import UserError
-        from synthvlm_ui.ui.export_tab import _export
+        from synthvlm_ui.ui.tabs.export_tab import _export
 
         for selection, out in ((None, ""), ("best", "relative/path")):
             with pytest.raises(UserError):

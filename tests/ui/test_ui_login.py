@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse
 from synthvlm_ui.cli import main
 from synthvlm_ui.errors import BadSetting, EmptyInput, UnreadableFile
 from synthvlm_ui.service import Accounts, Studio, add_account
-from synthvlm_ui.ui.login import FREE_TRIES, Patience, RequireLogin, Sessions
+from synthvlm_ui.ui.access.login import FREE_TRIES, Patience, RequireLogin, Sessions
 
 PASSWORDS = {"asa": "correct horse", "bo": "battery staple"}
 
@@ -93,7 +93,7 @@ class TestSessions:
         forged = Sessions(b"k" * 32).cookie("bo").partition(".")[0]
         for wrong in ("", ".", said, f"{forged}.{signature}", f"{said}.{signature[::-1]}", f"{said}.\xff"):
             assert ours.name_in(wrong) is None
-        monkeypatch.setattr("synthvlm_ui.ui.login.time.time", lambda: 1e12)
+        monkeypatch.setattr("synthvlm_ui.ui.access.login.time.time", lambda: 1e12)
         assert ours.name_in(cookie) is None, "it is too old"
 
     def test_the_key_stays_with_the_workspace_and_is_nobody_elses(self, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ class TestSessions:
 
     def test_wrong_passwords_cost_growing_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
         now = [1000.0]
-        monkeypatch.setattr("synthvlm_ui.ui.login.time.monotonic", lambda: now[0])
+        monkeypatch.setattr("synthvlm_ui.ui.access.login.time.monotonic", lambda: now[0])
         patience, waits = Patience(), []
         for _ in range(FREE_TRIES + 12):
             waits.append(patience.enter("name asa", "address 1"))
@@ -192,8 +192,8 @@ def logged_in(served: Any, name: str, under: str = "", password: str = "") -> It
 
 
 def test_nothing_is_answered_without_a_login(served: Any) -> None:
-    from synthvlm_ui.ui.api import Api
-    from synthvlm_ui.ui.routes import build_routes
+    from synthvlm_ui.ui.routes.api import Api
+    from synthvlm_ui.ui.routes.build import build_routes
 
     studio = Studio.open(served.workspace, read_only=True)
     own = [(next(iter(route.methods - {"HEAD"})), route.path) for route in build_routes(Api(studio, read_only=True))]

@@ -11,8 +11,8 @@ from typing import Any
 from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting
-from synthvlm_ui.ui.api import Api, Json, candidate_id, number, text
-from synthvlm_ui.ui.routes_jobs import job_id
+from synthvlm_ui.ui.routes.api import Api, Json, candidate_id, number, text
+from synthvlm_ui.ui.routes.jobs import job_id
 
 MAX_SETS = 12
 CHANGEABLE = "private, max-age=30"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from synthvlm_ui.ui.api import Api
+from synthvlm_ui.ui.routes.api import Api
 
 
 def findings_routes(api: Api) -> list[Route]:

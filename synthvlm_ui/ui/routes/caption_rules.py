@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.records import Verdict
-from synthvlm_ui.ui.api import Api, Json, number, page_writer, text
+from synthvlm_ui.ui.routes.api import Api, Json, number, page_writer, text
 
 MAX_IDS = 10_000
 PARTS = ("steps", "histograms", "rules", "presets")

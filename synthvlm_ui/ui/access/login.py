@@ -23,8 +23,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from synthvlm_ui.service import Accounts
-from synthvlm_ui.ui.api import ACTOR_HEADER, PREFIX
-from synthvlm_ui.ui.guards import header
+from synthvlm_ui.ui.access.guards import header
+from synthvlm_ui.ui.routes.api import ACTOR_HEADER, PREFIX
 
 COOKIE = "synthvlm_session"
 LOGIN, LOGOUT = f"{PREFIX}/login", f"{PREFIX}/logout"

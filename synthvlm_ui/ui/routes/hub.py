@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.service import HubImport
-from synthvlm_ui.ui.api import Api, Json, number, text
+from synthvlm_ui.ui.routes.api import Api, Json, number, text
 
 
 def hub_routes(api: Api) -> list[Route]:

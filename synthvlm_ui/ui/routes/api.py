@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting, LimitReached, SynthVLMError, UnknownName, UserError, WorkspaceError
 from synthvlm_ui.service import Studio
-from synthvlm_ui.ui.present import Present, visitor
+from synthvlm_ui.ui.access.present import Present, visitor
 from synthvlm_ui.visitors import Lobby, check_named
 
 PREFIX = "/gradio_api/synthvlm"

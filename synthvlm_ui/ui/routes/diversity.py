@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting
-from synthvlm_ui.ui.api import PREFIX, Api, Json, number, page_writer, text
-from synthvlm_ui.ui.routes_jobs import job_id
+from synthvlm_ui.ui.routes.api import PREFIX, Api, Json, number, page_writer, text
+from synthvlm_ui.ui.routes.jobs import job_id
 
 MAX_POINTS = 200_000
 PLOTLY = Path("package_data") / "plotly.min.js"

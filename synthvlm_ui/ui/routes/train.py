@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting
 from synthvlm_ui.service.training.evaluation_desk import METRICS, EvaluationRequest
-from synthvlm_ui.ui.api import Api, Json, number, text
-from synthvlm_ui.ui.routes_jobs import job_id
+from synthvlm_ui.ui.routes.api import Api, Json, number, text
+from synthvlm_ui.ui.routes.jobs import job_id
 
 MAX_PICTURE_BYTES = 32 * 2**20
 LISTS = ("selections", "real")

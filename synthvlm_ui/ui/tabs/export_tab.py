@@ -12,10 +12,10 @@ from typing import Any
 from synthvlm_ui.errors import BadSetting, EmptyInput
 from synthvlm_ui.service.export.export_desk import ExportRequest
 from synthvlm_ui.service.machine import hosting
-from synthvlm_ui.ui.api import Api
+from synthvlm_ui.ui.access.visiting import asked
 from synthvlm_ui.ui.gradio_start import import_gradio
-from synthvlm_ui.ui.reports import command_line, report, told
-from synthvlm_ui.ui.visiting import asked
+from synthvlm_ui.ui.routes.api import Api
+from synthvlm_ui.ui.tabs.reports import command_line, report, told
 
 _MAIN = ("selection", "format", "out", "rejects", "overwrite")
 _LAYOUT = ("validation", "image_format", "image_quality", "size_px", "fit", "shard_pairs", "repeats", "seed")

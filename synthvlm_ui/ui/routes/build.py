@@ -12,16 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from synthvlm_ui.ui.api import PREFIX, Api, candidate_id
-from synthvlm_ui.ui.routes_caption_rules import caption_rule_routes
-from synthvlm_ui.ui.routes_captions import caption_routes
-from synthvlm_ui.ui.routes_compare import compare_routes
-from synthvlm_ui.ui.routes_curate import curate_routes
-from synthvlm_ui.ui.routes_diversity import diversity_routes
-from synthvlm_ui.ui.routes_findings import findings_routes
-from synthvlm_ui.ui.routes_hub import hub_routes
-from synthvlm_ui.ui.routes_jobs import job_routes
-from synthvlm_ui.ui.routes_train import train_routes
+from synthvlm_ui.ui.routes.api import PREFIX, Api, candidate_id
+from synthvlm_ui.ui.routes.caption_rules import caption_rule_routes
+from synthvlm_ui.ui.routes.captions import caption_routes
+from synthvlm_ui.ui.routes.compare import compare_routes
+from synthvlm_ui.ui.routes.curate import curate_routes
+from synthvlm_ui.ui.routes.diversity import diversity_routes
+from synthvlm_ui.ui.routes.findings import findings_routes
+from synthvlm_ui.ui.routes.hub import hub_routes
+from synthvlm_ui.ui.routes.jobs import job_routes
+from synthvlm_ui.ui.routes.train import train_routes
 
 IMMUTABLE = "private, max-age=31536000, immutable"  # a candidate's id follows from what determines its pixels
 MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}

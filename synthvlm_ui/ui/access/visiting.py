@@ -14,11 +14,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from synthvlm_ui.ui.api import PREFIX, Api
+from synthvlm_ui.ui.access.guards import SAFE_METHODS, header
+from synthvlm_ui.ui.access.login import SESSION_S, Sessions, cookie_line, inside
+from synthvlm_ui.ui.access.present import visiting
 from synthvlm_ui.ui.gradio_start import import_gradio
-from synthvlm_ui.ui.guards import SAFE_METHODS, header
-from synthvlm_ui.ui.login import SESSION_S, Sessions, cookie_line, inside
-from synthvlm_ui.ui.present import visiting
+from synthvlm_ui.ui.routes.api import PREFIX, Api
 
 COOKIE = "synthvlm_visitor"
 # What needs hours, a model or file that does not ship, or somebody else's server.

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from synthvlm_ui.errors import BadSetting, SynthVLMError
 from synthvlm_ui.records import SelectionRule, Verdict
 from synthvlm_ui.service import Find, find_of, state_of, typed_rule
-from synthvlm_ui.ui.api import Api, Json, actor, candidate_id, number, text
+from synthvlm_ui.ui.routes.api import Api, Json, actor, candidate_id, number, text
 
 BINS = 64
 MAX_IDS = 10_000

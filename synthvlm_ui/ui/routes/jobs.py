@@ -16,7 +16,7 @@ from synthvlm_ui.config import DEFAULT_GENERATOR, DEFAULT_SCORERS
 from synthvlm_ui.errors import BadSetting, UnknownName
 from synthvlm_ui.records import GenerationSettings
 from synthvlm_ui.service import Placement, parse_axis
-from synthvlm_ui.ui.api import Api, Json, candidate_id, login, number, text
+from synthvlm_ui.ui.routes.api import Api, Json, candidate_id, login, number, text
 
 JOB_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 WHOLE_NUMBERS = {"images_per_caption", "seed", "num_inference_steps", "width", "height", "batch_size", "chunk_images",

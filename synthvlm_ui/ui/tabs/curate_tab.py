@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from synthvlm_ui.ui.api import Api
 from synthvlm_ui.ui.gradio_start import import_gradio
+from synthvlm_ui.ui.routes.api import Api
 
 
 def build(_api: Api) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from synthvlm_ui.errors import BadSetting, EmptyInput, SynthVLMError
-from synthvlm_ui.ui.api import Api
+from synthvlm_ui.ui.access.visiting import asked
 from synthvlm_ui.ui.gradio_start import import_gradio
-from synthvlm_ui.ui.reports import command_line, report, told
-from synthvlm_ui.ui.visiting import asked
+from synthvlm_ui.ui.routes.api import Api
+from synthvlm_ui.ui.tabs.reports import command_line, report, told
 
 FILE_TYPES = [".txt", ".csv", ".tsv", ".json", ".jsonl", ".parquet", ".token", ".tar"]
 ROLES = ("caption", "id", "image")

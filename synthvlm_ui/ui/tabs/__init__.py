@@ -1,0 +1,1 @@
+"""The page's tabs as Gradio sees them; most are one element that a script fills."""
