@@ -1,6 +1,6 @@
 // The form that fills the gaps of a dataset: its captions are clustered, and more are written for the clusters with few.
 
-import { post } from "./api.js";
+import { Latest, post } from "./api.js";
 import { el, field, options, refusal } from "./dom.js";
 import { SynthElement } from "./element.js";
 import { count, plural } from "./format.js";
@@ -10,6 +10,7 @@ import { workspace } from "./workspace.js";
 
 class Gaps extends SynthElement {
   build() {
+    this.commands = new Latest(({ measure }) => post("diversity/command", measure), (found) => this.commanded(found), () => this.command.show(""));
     const number = (value, min, max) => el("input", { type: "number", value, min, max, step: 1, required: true });
     this.set = el("select", { onchange: () => this.described() });
     this.more = number(100, 1, 100000);
@@ -50,11 +51,14 @@ class Gaps extends SynthElement {
     return { datasets: [this.set.value], embedder: this.embedder.value.trim() || "lm", k: this.clusters.valueAsNumber || 20 };
   }
 
-  async described() {
-    if (!this.set.value) { this.command.show(""); return; }
-    const found = await post("diversity/command", this.measure).catch(() => null);
+  described() {
+    if (this.set.value) this.commands.ask({ measure: this.measure });
+    else this.command.show("");
+  }
+
+  commanded(found) {
     const writer = this.writer.value.trim();
-    this.command.show(found && `${found.command} --fill-gaps ${this.more.value}${writer === "miniature" ? "" : ` --writer ${writer}`}`);
+    this.command.show(`${found.command} --fill-gaps ${this.more.value}${writer === "miniature" ? "" : ` --writer ${writer}`}`);
   }
 
   async fill() {

@@ -1,13 +1,14 @@
 // The clusters of a run: name, nearest captions, example images, each set's share; and filling those that lack captions.
 
-import { attempt, post, thumb } from "../api.js";
+import { Latest, attempt, post, thumb } from "../api.js";
 import { el, field, options } from "../dom.js";
 import { count, percent, plural } from "../format.js";
 import { colourOf } from "../plots.js";
 
 export class Clusters {
   constructor({ onopen, onfill }) {
-    Object.assign(this, { onopen, onfill });
+    Object.assign(this, { onopen, onfill, plans: new Latest((asked) => post("diversity/gaps", asked), (plan) => this.promised(plan),
+      (error) => { this.promise.textContent = error.message; }) });
     this.list = el("ol", { class: "s-div-clusters" });
     this.set = el("select", { onchange: () => this.plan() });
     this.more = el("input", { type: "number", value: 50, min: 1, max: 100000, step: 1, oninput: () => this.plan() });
@@ -47,17 +48,16 @@ export class Clusters {
       el("ul", { class: "s-lines" }, cluster.captions.slice(0, 3).map((text) => el("li", { text }))));
   }
 
-  async plan() {
+  plan() {
     clearTimeout(this.timer);
     if (this.form.hidden) return;
-    this.timer = setTimeout(async () => {
-      const asked = { run: this.report.run, set: this.set.value, count: Number(this.more.value) || 1 };
-      let plan;
-      try { plan = await post("diversity/gaps", asked); } catch (error) { this.promise.textContent = error.message; return; }
-      const thin = plan.wanted.map((wanted, index) => [wanted, index]).filter(([wanted]) => wanted > 0);
-      this.promise.textContent = `${plural(thin.length, "cluster")} would get captions; entropy ${plan.entropy_before.toFixed(2)} → `
-        + `at most ${plan.entropy_after.toFixed(2)} bit. Every text is embedded and kept only when it falls into one of them.`;
-    }, 200);
+    this.timer = setTimeout(() => this.plans.ask({ run: this.report.run, set: this.set.value, count: Number(this.more.value) || 1 }), 200);
+  }
+
+  promised(plan) {
+    const thin = plan.wanted.filter((wanted) => wanted > 0).length;
+    this.promise.textContent = `${plural(thin, "cluster")} would get captions; entropy ${plan.entropy_before.toFixed(2)} → `
+      + `at most ${plan.entropy_after.toFixed(2)} bit. Every text is embedded and kept only when it falls into one of them.`;
   }
 
   async start(event) {

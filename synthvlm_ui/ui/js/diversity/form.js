@@ -1,13 +1,14 @@
 // What to measure: sets, parts, embedder, numbers. Knows no result.
 
-import { post } from "../api.js";
+import { Latest, post } from "../api.js";
 import { el, field } from "../dom.js";
 import { plural } from "../format.js";
 import { workspace } from "../workspace.js";
 
 export class Form {
   constructor({ onstart, oncommand }) {
-    Object.assign(this, { onstart, oncommand, chosen: null, timer: 0 });
+    Object.assign(this, { onstart, oncommand, chosen: null, timer: 0,
+      commands: new Latest(({ settings }) => post("diversity/command", settings), (found) => oncommand(found.command), () => oncommand("")) });
     const changed = () => this.changed();
     this.sets = el("div", { class: "s-div-sets" });
     const number = (value, min, max) => el("input", { type: "number", value, min, max, step: 1, oninput: changed });
@@ -78,9 +79,7 @@ export class Form {
   changed() {
     this.explain();
     clearTimeout(this.timer);
-    this.timer = setTimeout(async () => {
-      try { this.oncommand((await post("diversity/command", this.settings())).command); } catch { this.oncommand(""); }
-    }, 150);
+    this.timer = setTimeout(() => this.commands.ask({ settings: this.settings() }), 150);
   }
 }
 

@@ -1,7 +1,7 @@
 // The diversity tab: what to measure, and what the latest or a chosen run found. Jobs are followed here; numbers come whole
 // from the server.
 
-import { attempt, get, post } from "../api.js";
+import { Latest, attempt, get, post } from "../api.js";
 import { el, field, options, refusal } from "../dom.js";
 import { SynthElement } from "../element.js";
 import { count, percent, when } from "../format.js";
@@ -19,6 +19,7 @@ class Diversity extends SynthElement {
   build() {
     this.form = new Form({ onstart: (settings) => this.start(settings), oncommand: (text) => this.command.show(text) });
     this.command = el("synth-command");
+    this.cutting = new Latest(({ run, ...asked }) => get(`diversity/cuts/${run}`, asked), (cuts) => this.showCut(cuts), () => this.showCut(null));
     this.progress = el("div", { class: "s-progress", role: "progressbar", "aria-label": "Progress" }, this.bar = el("div", { class: "s-progress-fill" }));
     this.doing = el("p", { class: "s-hint", "aria-live": "polite" });
     this.stop = el("button", { type: "button", class: "s-button s-small", text: "Stop", onclick: () => this.job && attempt(() => post(`jobs/${this.job}/stop`)) });
@@ -167,13 +168,12 @@ class Diversity extends SynthElement {
       + `${report.embedder} (${report.dimension} numbers each). Numbers of runs with other centroids are not comparable below 0.15 bit.`;
   }
 
-  async cut() {
+  cut() {
     this.cutCard.hidden = !this.cutOf.value;
-    if (this.cutCard.hidden) return;
-    let cuts;
-    try {
-      cuts = await get(`diversity/cuts/${this.report.run}`, { dataset: this.cutOf.value, column: this.column.value });
-    } catch { cuts = null; }
+    if (!this.cutCard.hidden) this.cutting.ask({ run: this.report.run, dataset: this.cutOf.value, column: this.column.value });
+  }
+
+  showCut(cuts) {
     this.cutCard.hidden = !cuts?.points.length && this.column.value === "combined";
     if (cuts?.points.length) attempt(() => drawCuts(this.cuts, cuts, `keep ${this.column.selectedOptions[0].textContent} ≥`));
   }

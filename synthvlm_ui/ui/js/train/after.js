@@ -1,6 +1,6 @@
 // What can be done with a model: measure it on real pairs, and try it on a picture beside what it was before.
 
-import { attempt, post, upload } from "../api.js";
+import { Latest, attempt, post, upload } from "../api.js";
 import { el, field, options, refusal } from "../dom.js";
 import { plural } from "../format.js";
 import { workspace } from "../workspace.js";
@@ -11,6 +11,8 @@ const METRICS = { "synth2-tokens": ["cider"], "synth2-pixels": ["cider"], "llava
 export class Evaluate {
   constructor({ onstart }) {
     this.onstart = onstart;
+    this.commands = new Latest(({ asked }) => post("train/evaluate/command", asked), (shown) => this.commanded(shown),
+      () => this.commanded({})); // what is wrong is said when it is started
     this.dataset = el("select", { onchange: () => this.changed() });
     this.metrics = el("div", { class: "s-row" });
     this.limit = el("input", { type: "number", min: 1, placeholder: "all", oninput: () => this.changed() });
@@ -55,10 +57,11 @@ export class Evaluate {
       limit: this.limit.value, split: this.split.value, tasks: this.tasks.value.split(",").map((name) => name.trim()).filter(Boolean) };
   }
 
-  async changed() {
-    if (!this.run) return;
-    let shown = {};
-    try { shown = await post("train/evaluate/command", this.request()); } catch { /* said when it is started */ }
+  changed() {
+    if (this.run) this.commands.ask({ asked: this.request() });
+  }
+
+  commanded(shown) {
     this.command.show?.(shown.command ?? "");
     this.lmms.show?.(shown.lmms ?? "");
   }
