@@ -4,7 +4,7 @@ import { attempt, get, post } from "./api.js";
 import { el, icon } from "./dom.js";
 import { SynthElement } from "./element.js";
 import { count, duration, plural, when } from "./format.js";
-import { progressBar } from "./live.js";
+import { progressBar } from "./progress_bar.js";
 import { announce, toast } from "./toast.js";
 import { isActive, workspace } from "./workspace.js";
 

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { el } from "./dom.js";
-import { progressBar } from "./live.js";
+import { progressBar } from "./progress_bar.js";
 import { isActive, workspace } from "./workspace.js";
 
 const EVERY_MS = 600;

@@ -3,7 +3,7 @@
 import { attempt, post } from "./api.js";
 import { el } from "./dom.js";
 import { SynthElement } from "./element.js";
-import "./live.js";
+import "./generate/live.js";
 import { openTab } from "./tabs.js";
 import { isActive, workspace } from "./workspace.js";
 

@@ -3,7 +3,7 @@
 import { attempt, get, post } from "../api.js";
 import { el, refusal } from "../dom.js";
 import { count, duration } from "../format.js";
-import { progressBar } from "../live.js";
+import { progressBar } from "../progress_bar.js";
 import { isActive, workspace } from "../workspace.js";
 
 // ``onend(job)`` when it is done, or stopped with what it has by then.

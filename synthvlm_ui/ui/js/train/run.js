@@ -3,7 +3,7 @@
 import { attempt, get, post } from "../api.js";
 import { el } from "../dom.js";
 import { count, duration } from "../format.js";
-import { progressBar } from "../live.js";
+import { progressBar } from "../progress_bar.js";
 import { DASHES, colourOf, draw } from "../plots.js";
 import { isActive, workspace } from "../workspace.js";
 

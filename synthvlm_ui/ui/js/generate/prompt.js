@@ -1,7 +1,7 @@
 // The prompt box: marks words the small world does not know, offers examples it can draw, and a way to a real model.
 
-import { post } from "./api.js";
-import { el, field } from "./dom.js";
+import { post } from "../api.js";
+import { el, field } from "../dom.js";
 
 const WAIT_MS = 150;
 

@@ -1,10 +1,11 @@
 // Shows the images of one running job one by one, with their scores, and where the job stands.
 
-import { address, get, thumb } from "./api.js";
-import { el } from "./dom.js";
-import { SynthElement } from "./element.js";
-import { clip, count, duration, onScale, plural, scale, unit } from "./format.js";
-import { isActive, workspace } from "./workspace.js";
+import { address, get, thumb } from "../api.js";
+import { el } from "../dom.js";
+import { SynthElement } from "../element.js";
+import { clip, count, duration, onScale, plural, scale, unit } from "../format.js";
+import { progressBar } from "../progress_bar.js";
+import { isActive, workspace } from "../workspace.js";
 
 const MOST_TILES = 60;
 const EVERY_MS = 500;
@@ -113,20 +114,6 @@ class Live extends SynthElement {
   }
 
   rescale() { for (const node of this.tiles.values()) this.numbers(node); }
-}
-
-// A bar with the ARIA of a progress bar; ``show`` takes a share in [0, 1].
-export function progressBar() {
-  const fill = el("div", { class: "s-progress-fill" });
-  const bar = el("div", { class: "s-progress", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, fill);
-  bar.show = (share, label) => {
-    const value = Math.round(100 * (share ?? 0));
-    fill.style.width = `${Math.min(100, 100 * (share ?? 0))}%`;
-    bar.setAttribute("aria-valuenow", value);
-    bar.setAttribute("aria-label", label || "Progress");
-  };
-  bar.show(0);
-  return bar;
 }
 
 customElements.define("synth-live", Live);

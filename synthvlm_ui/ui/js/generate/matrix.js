@@ -1,10 +1,10 @@
 // A prompt matrix: one prompt over the values of one or two settings, as a table of images that fills while they are drawn.
 
-import { attempt, post, thumb } from "./api.js";
-import { el, field, options } from "./dom.js";
-import { SynthElement } from "./element.js";
-import { clip, unit } from "./format.js";
-import { isActive, workspace } from "./workspace.js";
+import { attempt, post, thumb } from "../api.js";
+import { el, field, options } from "../dom.js";
+import { SynthElement } from "../element.js";
+import { clip, unit } from "../format.js";
+import { isActive, workspace } from "../workspace.js";
 
 const AXES = [["", "none"], ["words", "words in the prompt"], ["seed", "seed"], ["guidance_scale", "guidance scale"],
   ["num_inference_steps", "steps"], ["generator", "generator"]];

@@ -1,12 +1,12 @@
 // The form that fills the gaps of a dataset: its captions are clustered, and more are written for the clusters with few.
 
-import { Latest, post } from "./api.js";
-import { el, field, options, refusal } from "./dom.js";
-import { SynthElement } from "./element.js";
-import { count, plural } from "./format.js";
-import { Standing } from "./standing.js";
-import { announce } from "./toast.js";
-import { workspace } from "./workspace.js";
+import { Latest, post } from "../api.js";
+import { el, field, options, refusal } from "../dom.js";
+import { SynthElement } from "../element.js";
+import { count, plural } from "../format.js";
+import { Standing } from "../standing.js";
+import { announce } from "../toast.js";
+import { workspace } from "../workspace.js";
 
 class Gaps extends SynthElement {
   build() {

@@ -1,13 +1,13 @@
 // The panel that curates captions: rules with their limits on histograms, survivors per rule in order, and examples of
 // what each rule minds, which can be brought back by hand. What a caption says is shown as text only.
 
-import { Latest, attempt, get, post } from "./api.js";
-import { RuleRow } from "./captions_rule_row.js";
-import { el, options, refusal, uniqueId } from "./dom.js";
-import { SynthElement } from "./element.js";
-import { count, percent, plural } from "./format.js";
-import { announce, toast } from "./toast.js";
-import { isActive, workspace } from "./workspace.js";
+import { Latest, attempt, get, post } from "../api.js";
+import { RuleRow } from "./rule_row.js";
+import { el, options, refusal, uniqueId } from "../dom.js";
+import { SynthElement } from "../element.js";
+import { count, percent, plural } from "../format.js";
+import { announce, toast } from "../toast.js";
+import { isActive, workspace } from "../workspace.js";
 
 const PAGE = 8;
 const SHOWN = [["rejected", "Rejected"], ["kept", "Kept"], ["by_hand", "Decided by hand"]];

@@ -1,10 +1,10 @@
 // What an import did, and the captions of one dataset, a page at a time.
 
-import { attempt, get } from "./api.js";
-import { el, options, refusal } from "./dom.js";
-import { SynthElement } from "./element.js";
-import { count, plural } from "./format.js";
-import { workspace } from "./workspace.js";
+import { attempt, get } from "../api.js";
+import { el, options, refusal } from "../dom.js";
+import { SynthElement } from "../element.js";
+import { count, plural } from "../format.js";
+import { workspace } from "../workspace.js";
 
 const PAGE = 25;
 

@@ -1,8 +1,8 @@
 // How a caption file would be read: format, columns, the first rows, and what would be left out with its line.
 
-import { el, refusal } from "./dom.js";
-import { SynthElement } from "./element.js";
-import { rejectedTable } from "./captions.js";
+import { el, refusal } from "../dom.js";
+import { SynthElement } from "../element.js";
+import { rejectedTable } from "./tab.js";
 
 class ImportPreview extends SynthElement {
   build() { this.hidden = true; }

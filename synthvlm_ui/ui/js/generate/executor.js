@@ -1,6 +1,6 @@
 // Where a run is carried out: this machine's own worker, a Ray cluster, or tasks of Slurm, which only its own sbatch starts.
 
-import { el, field, options, uniqueId } from "./dom.js";
+import { el, field, options, uniqueId } from "../dom.js";
 
 const NAMES = { local: "This machine", ray: "Ray", slurm: "Slurm array" };
 

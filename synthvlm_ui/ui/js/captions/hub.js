@@ -1,11 +1,11 @@
 // The form that brings captions from a data set of the Hugging Face Hub: look at its first rows, then import them.
 
-import { Latest, attempt, post } from "./api.js";
-import { el, field, refusal } from "./dom.js";
-import { SynthElement } from "./element.js";
-import { Standing } from "./standing.js";
-import { announce } from "./toast.js";
-import { workspace } from "./workspace.js";
+import { Latest, attempt, post } from "../api.js";
+import { el, field, refusal } from "../dom.js";
+import { SynthElement } from "../element.js";
+import { Standing } from "../standing.js";
+import { announce } from "../toast.js";
+import { workspace } from "../workspace.js";
 
 class Hub extends SynthElement {
   build() {

@@ -1,12 +1,12 @@
 // The form that has captions written by class: what is drawn, the first prompts, and how the job stands.
 
-import { Latest, attempt, get, post } from "./api.js";
-import { el, field, options, refusal, uniqueId } from "./dom.js";
-import { SynthElement } from "./element.js";
-import { count, duration, plural } from "./format.js";
-import { progressBar } from "./live.js";
-import { announce } from "./toast.js";
-import { isActive, workspace } from "./workspace.js";
+import { Latest, attempt, get, post } from "../api.js";
+import { el, field, options, refusal, uniqueId } from "../dom.js";
+import { SynthElement } from "../element.js";
+import { count, duration, plural } from "../format.js";
+import { progressBar } from "../progress_bar.js";
+import { announce } from "../toast.js";
+import { isActive, workspace } from "../workspace.js";
 
 const SMALL_WORLD = "miniature";
 const SAMPLINGS = [["uniform", "each by chance (Synth²)"], ["balanced", "all equally often"], ["natural", "by natural frequency"]];

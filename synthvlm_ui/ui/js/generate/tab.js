@@ -1,17 +1,17 @@
 // The form that starts a generation, its estimate, and the images as they are made.
 
-import { Latest, attempt, get, post } from "./api.js";
-import { el, field, options, uniqueId } from "./dom.js";
-import { SynthElement } from "./element.js";
+import { Latest, attempt, get, post } from "../api.js";
+import { el, field, options, uniqueId } from "../dom.js";
+import { SynthElement } from "../element.js";
 import { EngineOptions } from "./engine.js";
 import { ExecutorChoice } from "./executor.js";
-import { SCALES, bytes, chooseScale, duration, plural, scaleName } from "./format.js";
+import { SCALES, bytes, chooseScale, duration, plural, scaleName } from "../format.js";
 import "./live.js";
 import "./matrix.js";
 import { PromptBox } from "./prompt.js";
-import { openTab } from "./tabs.js";
-import { announce } from "./toast.js";
-import { workspace } from "./workspace.js";
+import { openTab } from "../tabs.js";
+import { announce } from "../toast.js";
+import { workspace } from "../workspace.js";
 
 const SMALL_WORLD = "miniature";
 const FIRST_REAL = "sdxl";

@@ -1,7 +1,7 @@
 // One rule of the curation: on or off, its limits on a histogram, its other settings, and why it cannot be applied.
 
-import { Histogram } from "./curate/histogram.js";
-import { el, field, uniqueId } from "./dom.js";
+import { Histogram } from "../curate/histogram.js";
+import { el, field, uniqueId } from "../dom.js";
 
 const SKILLS = ["count", "position", "colour", "text"];
 const WHEN_ON = { tokens: { max: 77 }, exact_duplicates: { max: 0 }, near_duplicates: { max: 0.8 }, shared_ngrams: { max: 0.8 },

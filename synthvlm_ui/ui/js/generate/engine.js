@@ -1,6 +1,6 @@
 // How a real generator is put together and held in memory, and whether drafts decide what is drawn in full.
 
-import { el, field, options } from "./dom.js";
+import { el, field, options } from "../dom.js";
 
 const CHOICES = [
   ["dtype", "Number format", ["auto", "bfloat16", "float16", "float32"]],
