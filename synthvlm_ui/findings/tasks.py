@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from synthvlm_ui.findings.plan import Plan
 from synthvlm_ui.records import short_hash
-from synthvlm_ui.store.atomic import write_bytes
+from synthvlm_ui.store.files.atomic import write_bytes
 
 # Raised when the code behind a result changes its meaning.
 VERSION = 1

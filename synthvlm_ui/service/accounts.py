@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthvlm_ui.errors import BadSetting, EmptyInput, UnreadableFile
-from synthvlm_ui.store.atomic import exclusive, write_bytes
+from synthvlm_ui.store.files.atomic import exclusive, write_bytes
 
 # 64 MiB and about 0.15 s a try: what RFC 7914 calls interactive use, times eight.
 N, R, P = 2**16, 8, 1

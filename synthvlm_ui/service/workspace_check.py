@@ -22,8 +22,8 @@ from synthvlm_ui.records import Caption
 from synthvlm_ui.service.app_lock import app_of
 from synthvlm_ui.store import ShardStore, Workspace, WorkspacePaths
 from synthvlm_ui.store.checking import Damage, find_damage
-from synthvlm_ui.store.registry import CandidateIds
-from synthvlm_ui.store.salvage import Salvaged, salvage
+from synthvlm_ui.store.decisions.registry import CandidateIds
+from synthvlm_ui.store.decisions.salvage import Salvaged, salvage
 
 _AFTERWARDS = {
     "shard": "run the same generate command again: it makes exactly these images",

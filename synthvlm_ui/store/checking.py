@@ -13,13 +13,13 @@ from typing import Literal
 import numpy as np
 
 from synthvlm_ui.errors import CorruptData
-from synthvlm_ui.store.caption_curation import CaptionCurationStore
-from synthvlm_ui.store.parquet import DamagedParquet, read_batches
-from synthvlm_ui.store.paths import WorkspacePaths
-from synthvlm_ui.store.salvage import damage_of
-from synthvlm_ui.store.scores import ScoreStore
-from synthvlm_ui.store.selections import read_selection
-from synthvlm_ui.store.shards import ShardStore
+from synthvlm_ui.store.decisions.salvage import damage_of
+from synthvlm_ui.store.files.caption_curation import CaptionCurationStore
+from synthvlm_ui.store.files.parquet import DamagedParquet, read_batches
+from synthvlm_ui.store.files.paths import WorkspacePaths
+from synthvlm_ui.store.files.scores import ScoreStore
+from synthvlm_ui.store.files.selections import read_selection
+from synthvlm_ui.store.files.shards import ShardStore
 
 Kind = Literal["journal", "captions", "curation", "shard", "thumbnails", "scores", "embeddings", "selection"]
 CheckImage = Callable[[bytes], object]

@@ -11,17 +11,17 @@ from pathlib import Path
 from types import TracebackType
 
 from synthvlm_ui.errors import WorkspaceError
-from synthvlm_ui.store.atomic import os_errors, sweep, write_bytes
-from synthvlm_ui.store.caption_curation import CaptionCurationStore
-from synthvlm_ui.store.caption_embeddings import CaptionEmbeddings
-from synthvlm_ui.store.captions import CaptionStore
-from synthvlm_ui.store.clusterings import ClusteringStore
-from synthvlm_ui.store.columns import CandidateColumns
-from synthvlm_ui.store.journal import Journal
-from synthvlm_ui.store.paths import FOLDERS, FORMAT_FILE, WorkspacePaths
-from synthvlm_ui.store.scores import ScoreStore
-from synthvlm_ui.store.selections import SelectionStore
-from synthvlm_ui.store.shards import ShardStore
+from synthvlm_ui.store.decisions.journal import Journal
+from synthvlm_ui.store.files.atomic import os_errors, sweep, write_bytes
+from synthvlm_ui.store.files.caption_curation import CaptionCurationStore
+from synthvlm_ui.store.files.caption_embeddings import CaptionEmbeddings
+from synthvlm_ui.store.files.captions import CaptionStore
+from synthvlm_ui.store.files.clusterings import ClusteringStore
+from synthvlm_ui.store.files.paths import FOLDERS, FORMAT_FILE, WorkspacePaths
+from synthvlm_ui.store.files.scores import ScoreStore
+from synthvlm_ui.store.files.selections import SelectionStore
+from synthvlm_ui.store.files.shards import ShardStore
+from synthvlm_ui.store.memory.columns import CandidateColumns
 
 FORMAT_VERSION = 1
 # What may lie in a directory that is still to become a workspace.

@@ -12,7 +12,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from synthvlm_ui.store.atomic import TEMPORARY_SUFFIX
+from synthvlm_ui.store.files.atomic import TEMPORARY_SUFFIX
 
 # Not jobs, exports, models and findings: they are the owner's; nor what is made anew when it is missing.
 SHARED = ("captions", "curation", "shards", "thumbnails", "scores", "embeddings", "caption_embeddings", "selections")

@@ -21,7 +21,7 @@ from synthvlm_ui.errors import LimitReached
 from synthvlm_ui.jobs import worker_state
 from synthvlm_ui.service import Studio
 from synthvlm_ui.store import Workspace
-from synthvlm_ui.store.atomic import write_bytes
+from synthvlm_ui.store.files.atomic import write_bytes
 from synthvlm_ui.visitors.copying import added_bytes, copy_workspace
 from synthvlm_ui.visitors.lanes import Lane, queued_of
 from synthvlm_ui.visitors.limits import Limits, Used

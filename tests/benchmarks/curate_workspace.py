@@ -26,8 +26,9 @@ from PIL import Image
 from synthvlm_ui.backends.model_files import content_digest
 from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.records import Candidate, Caption, ScorerInfo
-from synthvlm_ui.store import Workspace, atomic
-from synthvlm_ui.store.tar import write_tar
+from synthvlm_ui.store import Workspace
+from synthvlm_ui.store.files import atomic
+from synthvlm_ui.store.files.tar import write_tar
 
 DATASET = "million"
 PER_CAPTION = 4

@@ -26,8 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from synthvlm_ui.records import Candidate, ScorerInfo
-from synthvlm_ui.store import Workspace, atomic
-from synthvlm_ui.store.tar import write_tar
+from synthvlm_ui.store import Workspace
+from synthvlm_ui.store.files import atomic
+from synthvlm_ui.store.files.tar import write_tar
 
 SCORER = ScorerInfo("made-up", ("clip_cosine", "ssim"), {})
 DATASET = "benchmark"

@@ -12,7 +12,7 @@ from command_line import CommandLine
 from synthvlm_ui.errors import CorruptData
 from synthvlm_ui.service import Studio
 from synthvlm_ui.service.workspace_check import WorkspaceCheck
-from synthvlm_ui.store.registry import digest_of
+from synthvlm_ui.store.decisions.registry import digest_of
 
 Flip = Callable[[Path, float], None]
 

@@ -16,7 +16,8 @@ from synthvlm_ui.errors import DiskFull, WorkspaceError
 from synthvlm_ui.records import ScorerInfo
 from synthvlm_ui.service import Studio
 from synthvlm_ui.service.workspace_check import WorkspaceCheck
-from synthvlm_ui.store import ShardMember, journal
+from synthvlm_ui.store import ShardMember
+from synthvlm_ui.store.decisions import journal
 
 DISK_KIB = 24 * 1024
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synthvlm_ui.store import atomic
+from synthvlm_ui.store.files import atomic
 
 
 @pytest.fixture(autouse=True)

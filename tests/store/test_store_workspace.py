@@ -12,7 +12,8 @@ from store_builders import members, register_rows
 
 from synthvlm_ui.errors import BadSetting, CorruptData, DiskFull, WorkspaceError
 from synthvlm_ui.records import Caption, Selection, SelectionRule
-from synthvlm_ui.store import Workspace, atomic
+from synthvlm_ui.store import Workspace
+from synthvlm_ui.store.files import atomic
 
 
 def test_a_new_directory_becomes_a_workspace_and_opens_again(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ from synthvlm_ui.service.dataset_rows import number, rows_of
 from synthvlm_ui.service.machine.devices import resolve_device
 from synthvlm_ui.service.work.job_desk import JobDesk
 from synthvlm_ui.store import Workspace
-from synthvlm_ui.store.atomic import write_bytes
+from synthvlm_ui.store.files.atomic import write_bytes
 
 _TABLE = ("clip_cosine", "ssim", "combined")
 _MAX_PAGE = 200

@@ -19,7 +19,7 @@ from synthvlm_ui.service.command_line import command_line
 from synthvlm_ui.service.comparison.comparison_desk import ComparisonDesk
 from synthvlm_ui.service.work.job_desk import JobDesk
 from synthvlm_ui.store import Workspace
-from synthvlm_ui.store.names import checked_name
+from synthvlm_ui.store.files.names import checked_name
 
 QUESTION = "Which picture fits the caption better?"
 MAX_PAIRS = 5000

@@ -25,7 +25,7 @@ from synthvlm_ui.config import REPOSITORY
 from synthvlm_ui.errors import SynthVLMError
 from synthvlm_ui.selection import HashTable, hash_table, known_table, remember_table
 from synthvlm_ui.store import Workspace
-from synthvlm_ui.store.snapshot import load_snapshot, save_snapshot
+from synthvlm_ui.store.memory.snapshot import load_snapshot, save_snapshot
 
 FEW_ROWS = 100_000  # found within half a second, while whoever asks waits
 KEPT = 4

@@ -18,8 +18,8 @@ from synthvlm_ui.service.command_line import command_line
 from synthvlm_ui.service.dataset_rows import rows_of
 from synthvlm_ui.service.work.job_desk import JobDesk
 from synthvlm_ui.store import Workspace
-from synthvlm_ui.store.atomic import write_bytes
-from synthvlm_ui.store.names import checked_name, is_name
+from synthvlm_ui.store.files.atomic import write_bytes
+from synthvlm_ui.store.files.names import checked_name, is_name
 
 PREFIX = "head:"
 LEAST_OF_EACH = 10

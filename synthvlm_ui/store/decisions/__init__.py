@@ -1,0 +1,1 @@
+"""The journal: verdicts, acts and their undoing, and which row is which candidate, in one SQLite file."""
