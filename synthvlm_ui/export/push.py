@@ -6,15 +6,14 @@ asked for this very push.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from synthvlm_ui.errors import BadSetting, Failure, ModelUnavailable, UnreadableFile, UserError
-from synthvlm_ui.export.staging import MANIFEST, is_export
+from synthvlm_ui.errors import BadSetting, Failure, ModelUnavailable, UserError
+from synthvlm_ui.export.contents import listed_files
 
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 # The Hub takes a commit of some thousands of files; more go up in several commits that can be resumed.
@@ -41,24 +40,11 @@ def plan_push(folder: str | Path, repo_id: str, *, private: bool = False) -> Pus
     Raises: UnreadableFile when the folder is no export or has changed, BadSetting for a name the Hub cannot have.
     """
     folder = Path(folder)
-    if not is_export(folder):
-        raise UnreadableFile("this is no export of SynthVLM UI", where=str(folder),
-                             fix="Export a selection first and name its folder.")
+    files = listed_files(folder)
     if not _REPO.fullmatch(repo_id):
         raise BadSetting(f"{repo_id!r} is no name of a repository", where="--repo",
                          fix="Write it as USER/NAME, in letters, digits, '.', '_' and '-'.")
-    try:
-        listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        files = {name: int(entry["bytes"]) for name, entry in listed.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise UnreadableFile("its manifest cannot be read", where=str(folder), fix="Export again.") from None
-    for name, size in files.items():
-        path = folder / name
-        inside = not name.startswith("/") and ".." not in PurePosixPath(name).parts
-        if not inside or path.is_symlink() or not path.is_file() or path.stat().st_size != size:
-            raise UnreadableFile(f"{name!r} is not the file of the manifest", where=str(folder),
-                                 fix="Validate the export, or export again.")
-    return Push(folder, repo_id, private, files | {MANIFEST: (folder / MANIFEST).stat().st_size})
+    return Push(folder, repo_id, private, files)
 
 
 def push(planned: Push, *, token: str | None = None, endpoint: str | None = None) -> str:

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,10 @@ def export(frame: Any) -> None:
     choose_the_selection(frame)
     frame.get_by_role("button", name="Export", exact=True).click()
     frame.get_by_text(re.compile(r"\d+ pairs? written")).wait_for(timeout=60_000)
+    with frame.page.expect_download() as coming:
+        frame.locator(".s-result-card").get_by_role("link", name=re.compile("^Download best-")).click()
+    with tarfile.open(coming.value.path()) as tar:
+        assert any(name.endswith("/manifest.json") for name in tar.getnames())
 
 
 def choose_the_selection(frame: Any) -> None:

@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tarfile
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,12 @@ def export(page: Any, app: ServedApp, kept: list[str]) -> None:
     page.get_by_role("button", name="Validate an export").click()
     page.get_by_text("The export reads back as it should").wait_for()
     snap(page, "export-done")
+    with page.expect_download() as coming:
+        page.get_by_role("row").get_by_role("link", name=f"Download {directory.name}.tar").click()
+    with tarfile.open(coming.value.path()) as tar:
+        inside = {name: tar.extractfile(name).read() for name in tar.getnames()}
+    on_disk = [path for path in directory.rglob("*") if path.is_file()]
+    assert inside == {str(path.relative_to(directory.parent)): path.read_bytes() for path in on_disk}
     files = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(directory.glob("*.json"))]
     rows = next(rows for rows in files if isinstance(rows, list) and "conversations" in rows[0])
     assert len(rows) == len(kept)

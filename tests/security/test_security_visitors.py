@@ -14,6 +14,7 @@ from small_workspace import CAPTIONS, REPEATS, fill
 from test_security_requests import filled, own_routes
 
 from synthvlm_ui.service import Studio
+from synthvlm_ui.service.export.export_desk import ExportRequest
 from synthvlm_ui.ui.access.visiting import COOKIE
 from synthvlm_ui.ui.routes.api import PREFIX
 
@@ -125,6 +126,21 @@ def test_no_route_tells_one_visitor_of_another(demo: Any, stranger: Any, tmp_pat
         assert other.post(f"/jobs/{jobs[0]}/stop", {}).status_code in (400, 404)
     assert digests(demo.workspace) == files
     assert json.loads(first.client.get(f"{PREFIX}/state").text)["visitor"]["used"]["images"] == 1
+
+
+def test_an_export_is_sent_to_nobody_else(demo: Any, stranger: Any) -> None:
+    first, second = stranger(), stranger()
+    before = set((demo.workspace / "visitors").glob("*"))
+    first.did("/select", {"name": "mine", **RULE})
+    (own,) = [path for path in (demo.workspace / "visitors").glob("*") if path not in before and path.is_dir()]
+    studio = Studio.open(own)
+    studio.exports.run(ExportRequest("mine", "imagefolder"))
+    studio.close()
+    path = f"{PREFIX}/exports/mine-imagefolder.tar"
+    assert first.client.get(path).status_code == 200
+    for other in (second, stranger(), stranger(page=False)):
+        assert other.client.get(path).status_code == 404
+        assert "mine" not in other.client.get(PREFIX + "/exports").text
 
 
 def test_a_cookie_that_nobody_signed_opens_nothing(stranger: Any) -> None:

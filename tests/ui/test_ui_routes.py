@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import tarfile
 import threading
 import time
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.testclient import TestClient
 from synthvlm_ui.records import Candidate, ScorerInfo
 from synthvlm_ui.service import Studio
 from synthvlm_ui.service.curation import near_tables
+from synthvlm_ui.service.export.export_desk import ExportRequest
 
 ALL = len(CAPTIONS) * REPEATS
 
@@ -206,6 +208,27 @@ def test_a_selection_keeps_what_the_page_showed(client: TestClient) -> None:
     assert saved["kept"] == shown["kept"]
     assert [row["name"] for row in client.get(ROUTES + "/selections").json()["selections"]] == ["best"]
     assert client.get(ROUTES + "/state").json()["summary"]["selections"] == ["best"]
+
+
+def test_an_export_comes_as_a_tar_of_the_size_that_is_said(client: TestClient, studio: Studio) -> None:
+    studio.curation.select("best", studio.curation.rule("small", best_per_caption=True))
+    studio.exports.run(ExportRequest("best", "imagefolder"))
+    (listed,) = client.get(ROUTES + "/exports").json()["exports"]
+    assert (listed["name"], listed["format"], listed["written"]) == ("best-imagefolder", "imagefolder", len(CAPTIONS))
+    answer = client.get(ROUTES + "/exports/best-imagefolder.tar")
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert "best-imagefolder.tar" in answer.headers["content-disposition"]
+    folder = studio.exports.default_out("best", "imagefolder")
+    with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
+        assert {tar.extractfile(name).read() for name in tar.getnames()} == {
+            path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["other", "..", "%2e%2e", "%2e%2e%2fshards", "best-imagefolder%2f..%2f..", "%00"])
+def test_nothing_but_an_export_is_sent(client: TestClient, studio: Studio, name: str) -> None:
+    studio.curation.select("best", studio.curation.rule("small", best_per_caption=True))
+    studio.exports.run(ExportRequest("best", "imagefolder"))
+    assert client.get(f"{ROUTES}/exports/{name}.tar").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "..", "x" * 500])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,19 @@ import numpy as np
 
 from synthvlm_ui.backends import list_generators
 from synthvlm_ui.errors import EmptyInput, UnknownName, UserError, WorkspaceError
-from synthvlm_ui.export import ExportItem, ExportOptions, check_out, export, formats, plan_push, push, validate
+from synthvlm_ui.export import (
+    Archive,
+    ExportItem,
+    ExportOptions,
+    archive,
+    check_out,
+    export,
+    exports_in,
+    formats,
+    plan_push,
+    push,
+    validate,
+)
 from synthvlm_ui.records import Selection
 from synthvlm_ui.service.command_line import command_line
 from synthvlm_ui.service.dataset_rows import dataset_columns, number
@@ -81,6 +94,24 @@ class ExportDesk:
         self._check_format(format_name)
         report = validate(Path(path), format_name)
         return {"ok": report.ok, "errors": list(report.errors), "warnings": list(report.warnings)}
+
+    def made(self) -> list[dict[str, Any]]:
+        """The exports in the workspace's own folder, newest first: {name, format, written, at (ISO 8601)}."""
+        return [{"name": one.name, "format": one.format, "written": one.written,
+                 "at": datetime.fromtimestamp(one.written_at, UTC).isoformat()}
+                for one in exports_in(self._workspace.paths.exports)]
+
+    def archive_name(self, out: str) -> str | None:
+        """The name that ``archive`` knows an export by, None when it lies elsewhere."""
+        path, folder = Path(out), self._workspace.paths.exports.resolve()
+        return path.name if path.resolve().parent == folder else None
+
+    def archive(self, name: str) -> Archive:
+        """One of ``made`` as a tar to be sent. Raises: UnknownName, UnreadableFile when a file of it has changed."""
+        names = [one.name for one in exports_in(self._workspace.paths.exports)]
+        if name not in names:
+            raise UnknownName.of("export", name, names)
+        return archive(self._workspace.paths.exports / name)
 
     def push(self, path: Path | str, repo_id: str, *, private: bool = False, dry_run: bool = False,
              token: str | None = None, stranger: bool = False) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-// The saved selections, and what an export or a validation said.
+// The exports and the saved selections, and what an export or a validation said.
 
-import { attempt, get } from "./api.js";
-import { el, refusal } from "./dom.js";
+import { address, attempt, get } from "./api.js";
+import { el, icon, refusal } from "./dom.js";
 import { SynthElement } from "./element.js";
 import { count, percent, plural, when } from "./format.js";
 import { openTab } from "./tabs.js";
@@ -26,7 +26,14 @@ function written(result) {
       el("span", { text: `${plural(result.written, "pair")} written` })),
     el("dl", { class: "s-facts" },
       el("dt", { text: "Directory" }), el("dd", { class: "s-mono", text: result.out }),
-      el("dt", { text: "Manifest SHA-256" }), el("dd", { class: "s-mono", text: result.manifest_sha256 })));
+      el("dt", { text: "Manifest SHA-256" }), el("dd", { class: "s-mono", text: result.manifest_sha256 })),
+    result.archive ? el("div", { class: "s-row" }, download(result.archive)) : null);
+}
+
+// The export as one tar; the browser keeps what comes.
+function download(name) {
+  return el("a", { class: "s-button s-small", href: address(`exports/${encodeURIComponent(name)}.tar`), download: `${name}.tar`,
+    "aria-label": `Download ${name}.tar` }, icon("down"), "Download");
 }
 
 function pushed(result) {
@@ -47,6 +54,30 @@ function validated(result) {
       el("span", { class: `s-mark ${result.ok ? "s-keep" : "s-reject"}`, text: result.ok ? "✓" : "✗" }),
       el("span", { text: result.ok ? "The export reads back as it should" : `${count(result.errors.length)} errors` })),
     el("ul", { class: "s-lines" }, lines("Error", result.errors ?? []), lines("Warning", result.warnings ?? [])));
+}
+
+class Exports extends SynthElement {
+  build() {
+    this.hidden = true;
+    this.body = el("tbody");
+    this.append(el("section", { class: "s-card" }, el("h2", { text: "Exports in this workspace" }),
+      el("div", { class: "s-scroll" }, el("table", { class: "s-table" }, el("thead", {}, el("tr", {},
+        ["Export", "Format", "Pairs", "Written", ""].map((text) => el("th", { text, scope: "col" })))), this.body))));
+  }
+
+  enter(signal) { workspace.watch(() => this.refresh(), signal); }
+
+  // Exports come by jobs; those of a terminal are seen when the page is opened.
+  async refresh() {
+    const key = JSON.stringify(workspace.jobs.filter((job) => job.kind === "export").map((job) => [job.id, job.state]));
+    if (key === this.known) return;
+    this.known = key;
+    const made = (await attempt(() => get("exports")))?.exports ?? [];
+    if (key !== this.known) return;
+    this.hidden = made.length === 0;
+    this.body.replaceChildren(...made.map((one) => el("tr", {}, el("td", {}, el("strong", { text: one.name })), el("td", { text: one.format }),
+      el("td", { text: count(one.written) }), el("td", { text: when(one.at) }), el("td", {}, download(one.name)))));
+  }
 }
 
 class Selections extends SynthElement {
@@ -74,5 +105,6 @@ class Selections extends SynthElement {
   }
 }
 
+customElements.define("synth-exports", Exports);
 customElements.define("synth-selections", Selections);
 customElements.define("synth-export-report", ExportReport);

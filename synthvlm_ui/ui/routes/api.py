@@ -1,6 +1,6 @@
 """Turns plain functions into Starlette endpoints: JSON in, JSON out, errors as data, changes one at a time.
 
-Knows neither the studio's actions nor the page; the ``routes_*`` files name the actions.
+Knows neither the studio's actions nor the page; the files beside this one name the actions.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from contextvars import ContextVar
-from typing import Any, cast
-from urllib.parse import unquote
+from typing import Any, Protocol, cast
+from urllib.parse import quote, unquote
 
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from synthvlm_ui.errors import BadSetting, LimitReached, SynthVLMError, UnknownName, UserError, WorkspaceError
@@ -45,6 +45,17 @@ Endpoint = Callable[[Request], Any]
 log = logging.getLogger(__name__)
 _actor: ContextVar[str | None] = ContextVar("actor", default=None)
 _login: ContextVar[str | None] = ContextVar("login", default=None)
+
+
+class Download(Protocol):
+    """A file that is made while it is sent, of a size that is known before."""
+
+    @property
+    def name(self) -> str: ...
+
+    def size_bytes(self) -> int: ...
+
+    def blocks(self) -> Iterator[bytes]: ...
 
 
 def login() -> str | None:
@@ -145,6 +156,21 @@ class Api:
             except SynthVLMError as error:
                 return error_response(error)
             return Response(content, media_type=media_type, headers={"Cache-Control": cache})
+
+        return Route(PREFIX + path, endpoint, methods=["GET"])
+
+    def download(self, path: str, action: Callable[[Mapping[str, str]], Download], media_type: str) -> Route:
+        """A route that sends a file piece by piece while it is made, under the name its action gives it."""
+        async def endpoint(request: Request) -> Response:
+            try:
+                found = await run_in_threadpool(action, {key: str(value) for key, value in request.path_params.items()})
+                size = await run_in_threadpool(found.size_bytes)
+            except SynthVLMError as error:
+                return error_response(error)
+            headers = {"Content-Length": str(size), "Cache-Control": "no-store",
+                       "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"}
+            blocks = found.blocks() if request.method == "GET" else iter(())
+            return StreamingResponse(blocks, media_type=media_type, headers=headers)
 
         return Route(PREFIX + path, endpoint, methods=["GET"])
 

@@ -18,6 +18,7 @@ from synthvlm_ui.ui.routes.captions import caption_routes
 from synthvlm_ui.ui.routes.compare import compare_routes
 from synthvlm_ui.ui.routes.curate import curate_routes
 from synthvlm_ui.ui.routes.diversity import diversity_routes
+from synthvlm_ui.ui.routes.export import export_routes
 from synthvlm_ui.ui.routes.findings import findings_routes
 from synthvlm_ui.ui.routes.hub import hub_routes
 from synthvlm_ui.ui.routes.jobs import job_routes
@@ -41,6 +42,7 @@ def build_routes(api: Api) -> list[Route]:
         *curate_routes(api),
         *compare_routes(api),
         *diversity_routes(api),
+        *export_routes(api),
         *train_routes(api),
         *findings_routes(api),
         *caption_rule_routes(api),

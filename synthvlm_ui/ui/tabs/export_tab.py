@@ -37,6 +37,7 @@ def build(api: Api) -> None:
         with gradio.Column(scale=3, min_width=320):
             done = report("synth-export-report")
             checked = report("synth-export-report")
+            gradio.HTML("<synth-exports></synth-exports>", apply_default_css=False, js_on_load=None)
             gradio.HTML("<synth-selections></synth-selections>", apply_default_css=False, js_on_load=None)
     _wire(api, tab, parts, (done, checked, command))
 
@@ -146,7 +147,7 @@ def _export(api: Api, values: tuple[Any, ...]) -> dict[str, Any]:
     _directory(api, request)
     job_id = api.change(lambda: api.studio.exports.start(request))
     job = api.studio.jobs.follow(job_id, lambda now: None)
-    return dict(job["result"])
+    return {**job["result"], "archive": api.studio.exports.archive_name(job["result"]["out"])}
 
 
 def _sender(api: Api, gradio: Any, dry_run: bool) -> Callable[..., str]:
