@@ -15,6 +15,7 @@ class ExportReport extends SynthElement {
     this.hidden = !text;
     if (!text) return;
     const result = JSON.parse(text);
+    if ("written" in result) workspace.refresh(); // the export was a job that the page has not heard of
     this.replaceChildren(result.error ? refusal(result.error)
       : "written" in result ? written(result) : "repo_id" in result ? pushed(result) : validated(result));
   }
