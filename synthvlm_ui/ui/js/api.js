@@ -17,13 +17,16 @@ export class ServerError extends Error {
   }
 }
 
-async function answer(request) {
-  let response;
+async function reached(request) {
   try {
-    response = await request;
+    return await request;
   } catch {
     throw new ServerError({ text: "The server does not answer. Is it still running?", kind: "Offline" }, 0);
   }
+}
+
+async function answer(request) {
+  const response = await reached(request);
   const type = response.headers.get("content-type") || "";
   const body = type.includes("json") ? await response.json() : { error: { text: await response.text() } };
   if (!response.ok) throw new ServerError(body.error || {}, response.status);
@@ -43,6 +46,12 @@ export function post(path, body = {}, signal = undefined) {
     method: "POST", body: JSON.stringify(body), signal,
     headers: { "content-type": "application/json", ...named() },
   }));
+}
+
+// A whole file, as the browser holds it: large ones lie on its disk.
+export async function file(url) {
+  const response = await reached(fetch(url, { headers: named() }));
+  return response.ok ? reached(response.blob()) : answer(response);
 }
 
 // Sends a file as it is.

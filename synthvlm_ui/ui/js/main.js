@@ -17,6 +17,8 @@ import "./diversity/tab.js";
 import "./export.js";
 import "./train/tab.js";
 import "./findings/tab.js";
+import { downloadInFrames } from "./framed.js";
 import { rememberTabs } from "./tabs.js";
 
 rememberTabs();
+downloadInFrames();
