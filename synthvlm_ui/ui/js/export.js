@@ -33,7 +33,7 @@ function written(result) {
 
 // The export as one tar; the browser keeps what comes.
 function download(name) {
-  return el("a", { class: "s-button s-small", href: address(`exports/${encodeURIComponent(name)}.tar`), download: `${name}.tar`,
+  return el("a", { class: "s-button s-small s-download", href: address(`exports/${encodeURIComponent(name)}.tar`), download: `${name}.tar`,
     "aria-label": `Download ${name}.tar` }, icon("down"), "Download");
 }
 
@@ -63,7 +63,7 @@ class Exports extends SynthElement {
     this.body = el("tbody");
     this.append(el("section", { class: "s-card" }, el("h2", { text: "Exports in this workspace" }),
       el("div", { class: "s-scroll" }, el("table", { class: "s-table" }, el("thead", {}, el("tr", {},
-        ["Export", "Format", "Pairs", "Written", ""].map((text) => el("th", { text, scope: "col" })))), this.body))));
+        ["Export", "Pairs", "Written", ""].map((text) => el("th", { text, scope: "col" })))), this.body))));
   }
 
   enter(signal) { workspace.watch(() => this.refresh(), signal); }
@@ -76,7 +76,7 @@ class Exports extends SynthElement {
     const made = (await attempt(() => get("exports")))?.exports ?? [];
     if (key !== this.known) return;
     this.hidden = made.length === 0;
-    this.body.replaceChildren(...made.map((one) => el("tr", {}, el("td", {}, el("strong", { text: one.name })), el("td", { text: one.format }),
+    this.body.replaceChildren(...made.map((one) => el("tr", {}, el("td", {}, el("strong", { text: one.name }), el("small", { text: one.format })),
       el("td", { text: count(one.written) }), el("td", { text: when(one.at) }), el("td", {}, download(one.name)))));
   }
 }
