@@ -117,5 +117,6 @@ def test_an_error_keeps_its_class_and_a_card_that_is_not_lent_ends_the_job(monke
 
 def test_the_real_package_takes_the_function_and_its_duration() -> None:
     """Off ZeroGPU it gives the function back, so that a Space on a processor runs the very same code."""
-    spaces = pytest.importorskip("spaces")
+    import spaces
+
     assert spaces.GPU(lent_card._draw, duration=lent_card.expected_s) is lent_card._draw
