@@ -44,6 +44,17 @@ def proxied(serve: Callable[..., ServedApp], tmp_path_factory: pytest.TempPathFa
         yield app
 
 
+def test_a_path_that_the_server_was_not_told_is_said(serve: Callable[..., ServedApp], visit: Any,
+                                                      tmp_path: Path) -> None:
+    app = serve(lambda studio: fill(studio, "small", CAPTIONS, 4))
+    with nginx(tmp_path, SERVER.format(path=PATH, app=app.port)) as port:
+        app.address = f"http://127.0.0.1:{port}{PATH}/"
+        watched = visit(app)
+        watched.page.goto(app.address)
+        watched.page.get_by_role("note").get_by_text(f"start it with --root-path {PATH}").wait_for()
+        watched.broken.clear()  # Gradio's styles are looked for past the proxy
+
+
 def log_in(page: Any, app: ServedApp, name: str, password: str) -> None:
     page.goto(app.address)
     page.get_by_label("Name").fill(name)
@@ -71,6 +82,7 @@ def test_two_people_log_in_decide_and_leave(proxied: ServedApp, visit: Any) -> N
     snap(other, "behind-nginx")
     other.get_by_role("button", name="Log out").click()
     other.get_by_label("Password").wait_for()
+    assert "--root-path" not in page.locator("synth-workspace .s-notice").text_content()
     page.get_by_role("tab", name="Captions").click()
     page.get_by_role("tab", name="Pasted lines", exact=True).click()
     paste(page, "a yellow duck")

@@ -153,6 +153,14 @@ function visitorWords(visitor) {
     : "You look at the demo. All copies are taken now, so nothing can be changed until somebody leaves.";
 }
 
+// A proxy's path that the server was not told of: Gradio's own events go past the proxy.
+function pathWords() {
+  const pathOf = (address) => new URL(address, window.location.href).pathname.replace(/\/$/, "");
+  const here = pathOf(window.location.href);
+  return here === pathOf(window.gradio_config?.root ?? here) ? ""
+    : `The server does not know that it is reached under ${here}, and half of this page does not work: start it with --root-path ${here}`;
+}
+
 // A line in the header: how much there is, and that the server is read-only or gone.
 class WorkspaceLine extends SynthElement {
   build() {
@@ -167,7 +175,7 @@ class WorkspaceLine extends SynthElement {
     const sum = (key) => sets.reduce((total, set) => total + set[key], 0);
     const counts = sets.length ? [plural(sum("captions"), "caption"), plural(sum("candidates"), "candidate")] : [];
     this.line.textContent = [...counts, workspace.state?.hardware].filter(Boolean).join(" · ");
-    this.notice.textContent = [visitorWords(workspace.state?.visitor), workspace.state?.notice].filter(Boolean).join(" ");
+    this.notice.textContent = [pathWords(), visitorWords(workspace.state?.visitor), workspace.state?.notice].filter(Boolean).join(" ");
     const problems = workspace.state?.summary.problems ?? [];
     this.alert.textContent = workspace.error ? workspace.error.message : workspace.readOnly ? "read-only"
       : problems.length ? plural(problems.length, "problem") : "";
