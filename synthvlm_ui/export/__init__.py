@@ -1,6 +1,6 @@
 """Export: a selection as a folder that a training program reads, and the check that program would make."""
 
-from synthvlm_ui.export.archive import Archive, archive
+from synthvlm_ui.export.archive import Archive
 from synthvlm_ui.export.checking import ValidationReport
 from synthvlm_ui.export.contents import exports_in
 from synthvlm_ui.export.exporting import export, export_llava, formats
@@ -17,7 +17,6 @@ __all__ = [
     "ImageFormat",
     "Push",
     "ValidationReport",
-    "archive",
     "check_out",
     "export",
     "export_llava",

@@ -6,7 +6,7 @@ The images are compressed already, so the tar is not. Knows neither the page nor
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,30 +19,30 @@ _END = b"\0" * (2 * tarfile.BLOCKSIZE)  # POSIX.1-2001, pax interchange format: 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """``files`` maps each path inside the export to its size in bytes; all lie under ``folder``'s name in the tar."""
+    """An export as a tar, in which all its files lie under ``folder``'s name."""
 
     folder: Path
-    files: Mapping[str, int]
 
     @property
     def name(self) -> str:
         return f"{self.folder.name}.tar"
 
     def size_bytes(self) -> int:
-        """How long the tar will be."""
-        return sum(len(self._header(name)) + size + _padding(size) for name, size in self.files.items()) + len(_END)
+        """How long the tar will be. Raises: UnreadableFile when the folder is no export or has changed."""
+        return sum(len(self._header(name, size)) + size + _padding(size)
+                   for name, size in listed_files(self.folder)) + len(_END)
 
     def blocks(self) -> Iterator[bytes]:
         """The tar piece by piece. Raises: UnreadableFile when a file is no longer what the manifest says."""
-        for name, size in self.files.items():
-            yield self._header(name)
+        for name, size in listed_files(self.folder):
+            yield self._header(name, size)
             yield from self._contents(name, size)
             yield bytes(_padding(size))
         yield _END
 
-    def _header(self, name: str) -> bytes:
+    def _header(self, name: str, size: int) -> bytes:
         member = tarfile.TarInfo(f"{self.folder.name}/{name}")
-        member.size = self.files[name]
+        member.size = size
         return member.tobuf(tarfile.PAX_FORMAT)
 
     def _contents(self, name: str, size: int) -> Iterator[bytes]:
@@ -55,11 +55,6 @@ class Archive:
                                          fix="Download it again.")
                 left -= len(part)
                 yield part
-
-
-def archive(folder: str | Path) -> Archive:
-    """An export as a tar. Raises: UnreadableFile when the folder is no export or has changed."""
-    return Archive(Path(folder), listed_files(Path(folder)))
 
 
 def _padding(size: int) -> int:

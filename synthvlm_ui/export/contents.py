@@ -6,7 +6,7 @@ Knows no format and does not read the files themselves.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,7 @@ from synthvlm_ui.export.staging import MADE_BY, MANIFEST, is_export
 # The facts before the list of files stand on the manifest's first line, and are short.
 _HEAD_BYTES = 1024
 _BEFORE_FILES = b', "files": {'
+_LAST_LINE = "}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +29,40 @@ class ExportFacts:
     written_at: float
 
 
-def listed_files(folder: Path) -> Mapping[str, int]:
+def listed_files(folder: Path) -> Iterator[tuple[str, int]]:
     """Each file of an export and its size in bytes, the manifest last, checked to be there at the size of the manifest.
 
-    Raises: UnreadableFile when the folder is no export or has changed.
+    Reads the manifest line by line: that of a million files would be half a gigabyte of objects. Raises: UnreadableFile
+    when the folder is no export or has changed.
     """
     if not is_export(folder):
         raise UnreadableFile("this is no export of SynthVLM UI", where=str(folder),
                              fix="Export a selection first and name its folder.")
-    try:
-        listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        files = {name: int(entry["bytes"]) for name, entry in listed.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise UnreadableFile("its manifest cannot be read", where=str(folder), fix="Export again.") from None
-    for name, size in files.items():
+    for name, size in _entries(folder):
         path = folder / name
         inside = not name.startswith("/") and ".." not in PurePosixPath(name).parts
         if not inside or path.is_symlink() or not path.is_file() or path.stat().st_size != size:
             raise UnreadableFile(f"{name!r} is not the file of the manifest", where=str(folder),
                                  fix="Validate the export, or export again.")
-    return files | {MANIFEST: (folder / MANIFEST).stat().st_size}
+        yield name, size
+    yield MANIFEST, (folder / MANIFEST).stat().st_size
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, int]]:
+    """The lines between the manifest's first, with the facts, and its last; one for each file."""
+    last = ""
+    try:
+        with (folder / MANIFEST).open(encoding="utf-8") as lines:
+            next(lines)
+            for line in lines:
+                last = line.strip()
+                if last and last != _LAST_LINE:
+                    ((name, entry),) = json.loads("{" + last.removesuffix(",") + "}").items()
+                    yield name, int(entry["bytes"])
+    except (OSError, StopIteration, ValueError, KeyError, TypeError):
+        last = ""
+    if last != _LAST_LINE:
+        raise UnreadableFile("its manifest cannot be read", where=str(folder), fix="Export again.")
 
 
 def exports_in(folder: Path) -> list[ExportFacts]:

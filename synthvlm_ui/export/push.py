@@ -40,7 +40,7 @@ def plan_push(folder: str | Path, repo_id: str, *, private: bool = False) -> Pus
     Raises: UnreadableFile when the folder is no export or has changed, BadSetting for a name the Hub cannot have.
     """
     folder = Path(folder)
-    files = listed_files(folder)
+    files = dict(listed_files(folder))
     if not _REPO.fullmatch(repo_id):
         raise BadSetting(f"{repo_id!r} is no name of a repository", where="--repo",
                          fix="Write it as USER/NAME, in letters, digits, '.', '_' and '-'.")

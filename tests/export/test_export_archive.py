@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from test_export_writing import items
 
 from synthvlm_ui.errors import UnreadableFile
-from synthvlm_ui.export import Archive, archive, export, exports_in
+from synthvlm_ui.export import Archive, export, exports_in
+from synthvlm_ui.export.staging import Staging
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def unpacked(found: Archive) -> dict[str, bytes]:
 
 def test_the_tar_holds_what_the_manifest_lists(exported: Path) -> None:
     (exported / "notes-to-self.txt").write_text("private")
-    found = archive(exported)
+    found = Archive(exported)
     files = unpacked(found)
     listed = json.loads(files["out/manifest.json"])["files"]
     assert found.name == "out.tar"
@@ -52,20 +53,37 @@ def test_any_names_and_sizes(tmp_path_factory: pytest.TempPathFactory, contents:
     for name, content in contents.items():
         if any(other.startswith(name + "/") or name.startswith(other + "/") for other in kept):
             continue  # a file cannot be a folder too
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
         kept[name] = content
-    found = Archive(folder, {name: len(content) for name, content in kept.items()})
-    assert unpacked(found) == {f"{folder.name}/{name}": content for name, content in kept.items()}
+    staging = Staging(folder)
+    for name, content in kept.items():
+        staging.write_bytes(name, content)
+    staging.write_manifest("any", len(kept))
+    files = unpacked(Archive(folder))
+    assert files.pop(f"{folder.name}/manifest.json") == (folder / "manifest.json").read_bytes()
+    assert files == {f"{folder.name}/{name}": content for name, content in kept.items()}
 
 
 def test_a_changed_export_is_not_sent(exported: Path) -> None:
-    found = archive(exported)
     (exported / "captions.jsonl").write_bytes(b"")
+    for use in (lambda one: list(one.blocks()), Archive.size_bytes):
+        with pytest.raises(UnreadableFile, match="not the file of the manifest"):
+            use(Archive(exported))
+
+
+def test_a_file_that_shrinks_meanwhile_ends_the_download(exported: Path) -> None:
+    blocks = Archive(exported).blocks()
+    next(blocks)
+    (exported / "README.md").write_bytes(b"")
     with pytest.raises(UnreadableFile, match="shorter"):
-        list(found.blocks())
-    with pytest.raises(UnreadableFile, match="not the file of the manifest"):
-        archive(exported)
+        list(blocks)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 200])
+def test_a_manifest_that_is_cut_short_is_not_believed(exported: Path, cut: int) -> None:
+    manifest = exported / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-cut - 1])
+    with pytest.raises(UnreadableFile, match="manifest cannot be read|no export"):
+        Archive(exported).size_bytes()
 
 
 def test_only_whole_exports_are_listed(exported: Path, tmp_path: Path) -> None:

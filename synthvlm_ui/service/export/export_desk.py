@@ -20,7 +20,6 @@ from synthvlm_ui.export import (
     Archive,
     ExportItem,
     ExportOptions,
-    archive,
     check_out,
     export,
     exports_in,
@@ -107,11 +106,11 @@ class ExportDesk:
         return path.name if path.resolve().parent == folder else None
 
     def archive(self, name: str) -> Archive:
-        """One of ``made`` as a tar to be sent. Raises: UnknownName, UnreadableFile when a file of it has changed."""
+        """One of ``made`` as a tar to be sent. Raises: UnknownName."""
         names = [one.name for one in exports_in(self._workspace.paths.exports)]
         if name not in names:
             raise UnknownName.of("export", name, names)
-        return archive(self._workspace.paths.exports / name)
+        return Archive(self._workspace.paths.exports / name)
 
     def push(self, path: Path | str, repo_id: str, *, private: bool = False, dry_run: bool = False,
              token: str | None = None, stranger: bool = False) -> dict[str, Any]:
