@@ -49,17 +49,21 @@ def listed_files(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, int]]:
-    """The lines between the manifest's first, with the facts, and its last; one for each file."""
+    """Name and size of each file: a line each as written, or all on one when saved anew."""
     last = ""
     try:
         with (folder / MANIFEST).open(encoding="utf-8") as lines:
-            next(lines)
+            first = lines.readline()
+            if not first.endswith(_BEFORE_FILES.decode() + "\n"):
+                files = json.loads(first + lines.read())["files"]
+                last = _LAST_LINE
+                yield from ((name, int(entry["bytes"])) for name, entry in files.items())
             for line in lines:
                 last = line.strip()
                 if last and last != _LAST_LINE:
                     ((name, entry),) = json.loads("{" + last.removesuffix(",") + "}").items()
                     yield name, int(entry["bytes"])
-    except (OSError, StopIteration, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         last = ""
     if last != _LAST_LINE:
         raise UnreadableFile("its manifest cannot be read", where=str(folder), fix="Export again.")

@@ -78,6 +78,12 @@ def test_a_file_that_shrinks_meanwhile_ends_the_download(exported: Path) -> None
         list(blocks)
 
 
+def test_a_manifest_on_one_line_is_read(exported: Path) -> None:
+    manifest = exported / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_bytes())))
+    assert "out/captions.jsonl" in unpacked(Archive(exported))
+
+
 @pytest.mark.parametrize("cut", [1, 5, 200])
 def test_a_manifest_that_is_cut_short_is_not_believed(exported: Path, cut: int) -> None:
     manifest = exported / "manifest.json"
