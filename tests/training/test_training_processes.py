@@ -21,7 +21,8 @@ def train(processes: int, llava: Path, out: Path, stop_after: int = 0) -> list[d
     # --standalone: each launch meets on a free port of its own.
     subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes),
                     SCRIPT, llava, out, str(stop_after)], check=True, timeout=300, capture_output=True,
-                   env={**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"})
+                   env={**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1",
+                        "TMPDIR": str(out)})  # which torchrun leaves a folder in
     return [json.loads((out / f"process-{rank}.json").read_text()) for rank in range(processes)]
 
 
