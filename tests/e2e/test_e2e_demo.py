@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from served_app import WORK_LIMIT_MS, ServedApp, no_sideways_scrolling, open_room, snap, until
+from served_app import ROUTES, WORK_LIMIT_MS, ServedApp, no_sideways_scrolling, open_room, snap, until
 from small_workspace import CAPTIONS, fill
 
 FIRST_PAGE_LIMIT_S = 30
@@ -52,6 +52,24 @@ def stop_and_resume(page: Any, app: ServedApp) -> None:
     until(page, lambda: app.ask("state")["jobs"][0]["state"] in ("running", "queued"))
     drawer.get_by_role("button", name="Stop").click()
     until(page, lambda: app.ask("state")["jobs"][0]["state"] == "stopped", WORK_LIMIT_MS)
+
+
+def test_a_finished_demo_goes_when_a_room_is_opened(serve: Any, visit: Any) -> None:
+    app = serve(lambda studio: fill(studio, "sample", CAPTIONS, 2))
+    page = visit(app).open("Captions")
+    job = page.evaluate("""(address) => fetch(address, {method: 'POST', headers: {'content-type': 'application/json'},
+        body: JSON.stringify({prompt: 'a red star', settings: {images_per_caption: 1, num_inference_steps: 2}})})
+        .then((answer) => answer.json())""", app.address + ROUTES + "generate")["job_id"]
+    page.evaluate("(job) => localStorage.setItem('synthvlm.demo_job', job)", job)
+    page.reload()
+    welcome = page.locator("synth-welcome")
+    welcome.get_by_role("button", name="Look at them in Curate").wait_for(timeout=WORK_LIMIT_MS)
+    open_room(page, "Curate")
+    until(page, lambda: not welcome.is_visible())
+    page.locator(".s-tile").first.wait_for()
+    page.reload()
+    page.locator("synth-workspace").get_by_text("candidates").wait_for()
+    assert not welcome.is_visible()
 
 
 def test_a_setting_that_cannot_be_is_told_before_and_after_the_start(serve: Any, visit: Any) -> None:

@@ -40,7 +40,13 @@ class Welcome extends SynthElement {
     this.hidden = true;
   }
 
-  enter(signal) { workspace.watch(() => this.show(), signal); }
+  enter(signal) {
+    workspace.watch(() => this.show(), signal);
+    // Who goes on to a room has seen that the demo is done: it need not stand above every room.
+    document.addEventListener("click", (event) => { if (event.target.closest?.("[role=tab]") && this.finished) this.dismiss(); }, { signal });
+  }
+
+  get finished() { return !this.hidden && !this.done.hidden && this.resume.hidden; }
 
   async demo() {
     this.start.disabled = true;
