@@ -66,7 +66,7 @@ def test_a_finished_demo_goes_when_a_room_is_opened(serve: Any, visit: Any) -> N
     welcome.get_by_role("button", name="Look at them in Curate").wait_for(timeout=WORK_LIMIT_MS)
     open_room(page, "Curate")
     until(page, lambda: not welcome.is_visible())
-    page.locator(".s-tile").first.wait_for()
+    page.locator(".s-count b").first.wait_for()
     page.reload()
     page.locator("synth-workspace").get_by_text("candidates").wait_for()
     assert not welcome.is_visible()
