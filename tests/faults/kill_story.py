@@ -86,7 +86,8 @@ class Story:
 
     def kill_one(self, studio: Studio, jobs: dict[str, str]) -> None:
         running = [name for name, job in jobs.items() if studio.jobs.show(job)["state"] == "running"]
-        victim = self.chance.choice(["app", *running])
+        fewest = min(self.kills[name] for name in ("app", *running))  # chance alone may spare one kind to the end
+        victim = self.chance.choice([name for name in ("app", *running) if self.kills[name] == fewest])
         self.kills[victim] += 1
         if victim == "app":
             self.app.process.kill()
