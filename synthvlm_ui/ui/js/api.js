@@ -89,7 +89,7 @@ export class Latest {
       this.next = null;
       const sequence = ++this.sequence;
       try {
-        const result = await this.send({ ...payload, sequence });
+        const result = await this.send(payload, sequence);
         this.receive(result, payload);
       } catch (error) {
         if (this.next === null) this.fail(error, payload);

@@ -1,8 +1,8 @@
-// A bar for work whose length is known.
+// A bar with the ARIA of a progress bar.
 
 import { el } from "./dom.js";
 
-// A bar with the ARIA of a progress bar; ``show`` takes a share in [0, 1].
+// ``show`` takes a share in [0, 1].
 export function progressBar() {
   const fill = el("div", { class: "s-progress-fill" });
   const bar = el("div", { class: "s-progress", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, fill);

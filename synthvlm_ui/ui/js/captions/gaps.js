@@ -10,7 +10,7 @@ import { workspace } from "../workspace.js";
 
 class Gaps extends SynthElement {
   build() {
-    this.commands = new Latest(({ measure }) => post("diversity/command", measure), (found) => this.commanded(found), () => this.command.show(""));
+    this.commands = new Latest((measure) => post("diversity/command", measure), (found) => this.commanded(found), () => this.command.show(""));
     const number = (value, min, max) => el("input", { type: "number", value, min, max, step: 1, required: true });
     this.set = el("select", { onchange: () => this.described() });
     this.more = number(100, 1, 100000);
@@ -52,7 +52,7 @@ class Gaps extends SynthElement {
   }
 
   described() {
-    if (this.set.value) this.commands.ask({ measure: this.measure });
+    if (this.set.value) this.commands.ask(this.measure);
     else this.command.show("");
   }
 

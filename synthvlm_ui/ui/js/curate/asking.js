@@ -14,7 +14,7 @@ export const isHeld = () => document.querySelector(".s-dragging") !== null;
 export class Asking {
   constructor({ body, extras, live, rest, receive, fail }) {
     Object.assign(this, { body, extras, live, rest, needs: new Set(), wish: {}, at: null, liveTimer: 0, restTimer: 0, lastLive: 0 });
-    this.fast = new Latest(({ sequence }) => this.sendFast(sequence), (view) => receive(view, this.sent), (error) => fail(error, this.sent));
+    this.fast = new Latest((_asked, sequence) => this.sendFast(sequence), (view) => receive(view, this.sent), (error) => fail(error, this.sent));
     this.slow = new Latest((payload) => post("curate/view", { ...this.body(), ...this.extras(), parts: payload.parts }), (view) => receive(view, {}),
       (error) => { if (error.status >= 500 || error.status === 0) fail(error, {}); });
   }

@@ -8,7 +8,7 @@ import { workspace } from "../workspace.js";
 export class Form {
   constructor({ onstart, oncommand }) {
     Object.assign(this, { onstart, oncommand, chosen: null, timer: 0,
-      commands: new Latest(({ settings }) => post("diversity/command", settings), (found) => oncommand(found.command), () => oncommand("")) });
+      commands: new Latest((settings) => post("diversity/command", settings), (found) => oncommand(found.command), () => oncommand("")) });
     const changed = () => this.changed();
     this.sets = el("div", { class: "s-div-sets" });
     const number = (value, min, max) => el("input", { type: "number", value, min, max, step: 1, oninput: changed });
@@ -79,7 +79,7 @@ export class Form {
   changed() {
     this.explain();
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.commands.ask({ settings: this.settings() }), 150);
+    this.timer = setTimeout(() => this.commands.ask(this.settings()), 150);
   }
 }
 

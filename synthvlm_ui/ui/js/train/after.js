@@ -11,7 +11,7 @@ const METRICS = { "synth2-tokens": ["cider"], "synth2-pixels": ["cider"], "llava
 export class Evaluate {
   constructor({ onstart }) {
     this.onstart = onstart;
-    this.commands = new Latest(({ asked }) => post("train/evaluate/command", asked), (shown) => this.commanded(shown),
+    this.commands = new Latest((asked) => post("train/evaluate/command", asked), (shown) => this.commanded(shown),
       () => this.commanded({})); // what is wrong is said when it is started
     this.dataset = el("select", { onchange: () => this.changed() });
     this.metrics = el("div", { class: "s-row" });
@@ -58,7 +58,7 @@ export class Evaluate {
   }
 
   changed() {
-    if (this.run) this.commands.ask({ asked: this.request() });
+    if (this.run) this.commands.ask(this.request());
   }
 
   commanded(shown) {
