@@ -40,12 +40,16 @@ def listed_files(folder: Path) -> Iterator[tuple[str, int]]:
                              fix="Export a selection first and name its folder.")
     for name, size in _entries(folder):
         path = folder / name
-        inside = not name.startswith("/") and ".." not in PurePosixPath(name).parts
-        if not inside or path.is_symlink() or not path.is_file() or path.stat().st_size != size:
+        if leads_out(name) or path.is_symlink() or not path.is_file() or path.stat().st_size != size:
             raise UnreadableFile(f"{name!r} is not the file of the manifest", where=str(folder),
                                  fix="Validate the export, or export again.")
         yield name, size
     yield MANIFEST, (folder / MANIFEST).stat().st_size
+
+
+def leads_out(name: str) -> bool:
+    """Whether a file's name in a manifest names something outside of the export."""
+    return name.startswith("/") or ".." in PurePosixPath(name).parts
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, int]]:
@@ -73,8 +77,8 @@ def exports_in(folder: Path) -> list[ExportFacts]:
     """The whole exports directly inside a folder, newest first; what else lies there is passed over."""
     found = []
     for path in folder.glob(f"*/{MANIFEST}"):
-        folder_of_one = path.parent
-        hidden = folder_of_one.name.startswith(".") or folder_of_one.is_symlink()  # one that grows, or lies elsewhere
+        export = path.parent
+        hidden = export.name.startswith(".") or export.is_symlink()  # one that grows, or lies elsewhere
         if not hidden and (facts := _facts(path)):
             found.append(facts)
     return sorted(found, key=lambda one: (-one.written_at, one.name))

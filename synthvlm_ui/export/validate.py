@@ -13,10 +13,11 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from synthvlm_ui.errors import UnknownName, UnreadableFile
 from synthvlm_ui.export.checking import Findings, Pair, ValidationReport
+from synthvlm_ui.export.contents import leads_out
 from synthvlm_ui.export.formats import FORMATS
 from synthvlm_ui.export.items import Unfit
 from synthvlm_ui.export.pictures import open_picture
@@ -112,7 +113,7 @@ def _manifest(folder: Path, findings: Findings) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         findings.error(f"{MANIFEST}: cannot be read")
         return {}
-    inside = {name for name in hashes if not (name.startswith("/") or ".." in PurePosixPath(name).parts)}
+    inside = {name for name in hashes if not leads_out(name)}
     for name in sorted(hashes.keys() - inside):
         findings.error(f"{MANIFEST}: {name!r} leads out of the folder")
     found = {Path(root, name).relative_to(folder).as_posix() for root, _, names in os.walk(folder) for name in names}

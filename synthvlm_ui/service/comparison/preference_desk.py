@@ -17,6 +17,7 @@ from synthvlm_ui.comparison import CHOICES, Outcome, Ratings, Trial, agreement_w
 from synthvlm_ui.errors import BadSetting, DuplicateId, UnknownName
 from synthvlm_ui.service.command_line import command_line
 from synthvlm_ui.service.comparison.comparison_desk import ComparisonDesk
+from synthvlm_ui.service.printable_name import printable_name
 from synthvlm_ui.service.work.job_desk import JobDesk
 from synthvlm_ui.store import Workspace
 from synthvlm_ui.store.files.names import checked_name
@@ -204,11 +205,7 @@ class PreferenceDesk:
                 "second": trial.second}
 
     def _rater(self, rater: str | None) -> str:
-        name = (rater or self._actor).strip()
-        if not name or len(name) > MAX_RATER_CHARACTERS or not name.isprintable():
-            raise BadSetting(f"{name[:40]!r} cannot be the name of a rater", where="--rater",
-                             fix=f"Give 1 to {MAX_RATER_CHARACTERS} printable characters.")
-        return name
+        return printable_name((rater or self._actor).strip(), "rater", where="--rater", most=MAX_RATER_CHARACTERS)
 
     def _gaps(self, study: Study) -> dict[str, dict[int, float]]:
         columns = self._workspace.columns

@@ -14,6 +14,7 @@ from synthvlm_ui.service.curation.curation_desk import rule_words
 from synthvlm_ui.service.curation.verdict_desk import VerdictDesk
 from synthvlm_ui.service.curation.view_state import ViewState, state_of, state_of_query
 from synthvlm_ui.service.curation.views import Views
+from synthvlm_ui.service.printable_name import printable_name
 from synthvlm_ui.store import Workspace
 
 MOST_NAME_CHARACTERS = 80
@@ -81,8 +82,4 @@ class SavedViewDesk:
 
 
 def _checked_name(name: str) -> str:
-    name = " ".join(name.split())
-    if not name or len(name) > MOST_NAME_CHARACTERS or not name.isprintable():
-        raise BadSetting(f"{name[:90]!r} cannot be the name of a view", where="name",
-                         fix=f"Give 1 to {MOST_NAME_CHARACTERS} printable characters.")
-    return name
+    return printable_name(" ".join(name.split()), "view", where="name", most=MOST_NAME_CHARACTERS)

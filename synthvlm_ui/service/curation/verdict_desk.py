@@ -17,6 +17,7 @@ from synthvlm_ui.service.curation.finding_desk import FindingDesk
 from synthvlm_ui.service.curation.presence import Presence
 from synthvlm_ui.service.curation.view_state import Find
 from synthvlm_ui.service.curation.views import Views
+from synthvlm_ui.service.printable_name import printable_name
 from synthvlm_ui.store import Event, Workspace
 
 MOST_ACTOR_CHARACTERS = 40
@@ -26,11 +27,7 @@ _NEWS_KINDS = ("verdict", "undo", "redo")
 
 def checked_actor(name: str) -> str:
     """A name for the journal. Raises: BadSetting when it is empty, too long or not printable."""
-    name = " ".join(name.split())
-    if not name or len(name) > MOST_ACTOR_CHARACTERS or not name.isprintable():
-        raise BadSetting(f"{name[:50]!r} cannot be the name of a person", where="actor",
-                         fix=f"Give 1 to {MOST_ACTOR_CHARACTERS} printable characters.")
-    return name
+    return printable_name(" ".join(name.split()), "person", where="actor", most=MOST_ACTOR_CHARACTERS)
 
 
 class VerdictDesk:
