@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,16 @@ settings.register_profile(
     "repository", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("repository")
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Any]:
+    """The Studio of an empty workspace; a file that wants more in it has a fixture of this name of its own."""
+    from synthvlm_ui.service import Studio
+
+    opened = Studio.open(tmp_path / "workspace")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(autouse=True)

@@ -2,17 +2,28 @@
 
 import base64
 import json
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SITE = "https://huggingface.co"
 
 
 class Hub(ThreadingHTTPServer):
-    """Answers with ``status`` when it is set, else as the Hub does for small files."""
+    """Answers inside of a ``with``: with ``status`` when it is set, else as the Hub does for small files."""
 
     def __init__(self, handler=None):
         super().__init__(("127.0.0.1", 0), handler or Handler)
         self.files, self.repos, self.tokens, self.status = {}, [], set(), None
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
 
     @property
     def url(self):

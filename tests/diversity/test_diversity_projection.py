@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from synthvlm_ui.diversity import METHODS, can_make, project, unit
+from synthvlm_ui.diversity import METHODS, project, unit
 from synthvlm_ui.errors import BadSetting
 
 # UMAP compiles for 20 s, and says on import that it found no TensorFlow, which nothing here needs.
@@ -15,8 +15,6 @@ SLOW = {"umap": [pytest.mark.slow]}
 @pytest.mark.parametrize("method", [pytest.param(name, marks=SLOW.get(name, [])) for name in METHODS])
 @pytest.mark.filterwarnings("ignore:Tensorflow not installed:ImportWarning")
 def test_maps_are_centred_and_put_clusters_apart(method: str) -> None:
-    if not can_make(method):
-        pytest.skip("needs umap-learn")
     chance = np.random.default_rng(0)
     rows = unit(np.eye(8)[np.arange(60) % 2] + 0.05 * chance.normal(size=(60, 8)))
     plane = project(rows, method)

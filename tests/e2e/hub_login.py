@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -69,13 +66,3 @@ class _Handler(Handler):
         self.server.logins.append(VISITOR)
         self.answer({"access_token": VISITOR_TOKEN, "token_type": "bearer", "expires_in": 3600, "scope": SCOPES,
                      "id_token": jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.server.key)})
-
-
-@contextmanager
-def login_hub() -> Iterator[LoginHub]:
-    with LoginHub() as hub:
-        thread = threading.Thread(target=hub.serve_forever)
-        thread.start()
-        yield hub
-        hub.shutdown()
-        thread.join()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from conftest import ARGUMENTS, CHROMIUM, DESKTOP
-from hub_login import VISITOR, VISITOR_TOKEN, LoginHub, login_hub
+from hub_login import VISITOR, VISITOR_TOKEN, LoginHub
 from nginx import nginx
 from served_app import WORK_LIMIT_MS, ServedApp, Watched, open_room, snap, until
 
@@ -77,7 +77,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SpaceApp, 
     folder = tmp_path_factory.mktemp("space")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={SPACE}",
                     "-keyout", "key.pem", "-out", "certificate.pem"], cwd=folder, check=True, capture_output=True)
-    with login_hub() as hub:
+    with LoginHub() as hub:
         app = SpaceApp(folder / "workspace", hub)
         servers = SERVERS.format(folder=folder, hub=HUB, hub_url=hub.url, page=HUB_PAGE, space=SPACE, app=app.port)
         try:

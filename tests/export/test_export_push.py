@@ -1,7 +1,5 @@
 """Pushing to the Hub, against a server on this machine that speaks the Hub's protocol and records what it gets."""
 
-import threading
-
 import pytest
 from hub_taker import Hub
 from test_export_writing import items
@@ -13,11 +11,7 @@ from synthvlm_ui.export import export, plan_push, push
 @pytest.fixture
 def hub():
     with Hub() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

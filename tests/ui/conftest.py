@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from small_workspace import CAPTIONS, REPEATS, client_of, fill
 from starlette.testclient import TestClient
 
 from synthvlm_ui.records import Candidate
 from synthvlm_ui.service import Studio
-
-
-@pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    opened = Studio.open(tmp_path / "workspace")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

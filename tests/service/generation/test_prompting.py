@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from synthvlm_ui.errors import BadSetting, UnknownName
@@ -13,13 +10,6 @@ from synthvlm_ui.service import Studio
 from synthvlm_ui.service.generation.prompting import recorded_template, resolved_prompts
 
 SETTINGS = GenerationSettings("miniature", images_per_caption=3, seed=5)
-
-
-@pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    opened = Studio.open(tmp_path / "workspace")
-    yield opened
-    opened.close()
 
 
 def settings(template: str, **changes: int) -> GenerationSettings:

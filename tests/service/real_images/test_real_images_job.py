@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +18,6 @@ from synthvlm_ui.service import Studio
 from synthvlm_ui.service.real_images import real_images_job
 from synthvlm_ui.service.real_images.real_images_job import real_images_config, run_real_images
 from synthvlm_ui.service.real_images.real_sources import ImageFolder, RefusedImage, open_source
-
-
-@pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    opened = Studio.open(tmp_path / "workspace")
-    yield opened
-    opened.close()
 
 
 def picture(path: Path, seed: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +33,6 @@ class Silent:
 
     def should_stop(self) -> bool:
         return False
-
-
-@pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    opened = Studio.open(tmp_path / "workspace")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

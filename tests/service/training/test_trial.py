@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,6 @@ from synthvlm_ui.config import MINIATURE
 from synthvlm_ui.errors import ModelUnavailable, UnreadableFile
 from synthvlm_ui.miniature.corpora import CORPORA
 from synthvlm_ui.service import Studio
-
-
-@pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    opened = Studio.open(tmp_path / "workspace")
-    yield opened
-    opened.close()
 
 
 def test_the_shipped_vlm_says_what_a_scene_shows(studio: Studio) -> None:
