@@ -17,6 +17,7 @@ ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking",
              "--disable-sync", "--no-first-run", "--disable-default-apps", "--disable-extensions")
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,8 +36,16 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest.fixture
-def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+def visit(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """``visit(app, phone=False, dark=False)``: a new page on an app, checked when the test ends."""
     from served_app import Watched
 
@@ -51,6 +60,9 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         return watched
 
     yield open_page
+    if request.node.stash.get(FAILED, False):
+        for _, watched in made:
+            print(watched.last_seen())
     for context, _ in made:
         context.close()
     for _, watched in made:

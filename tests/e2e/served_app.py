@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Error, Page
 
 from synthvlm_ui.config import REPOSITORY
 from synthvlm_ui.jobs import end_worker
@@ -24,6 +24,13 @@ START_LIMIT_S = 90
 WORK_LIMIT_MS = 300_000
 SCREENSHOTS = os.environ.get("SYNTHVLM_SCREENSHOTS", "")
 ROUTES = "gradio_api/synthvlm/"
+FRAME_LIMIT_MS = 5_000
+FRAMES = """([wanted, limit]) => new Promise((done) => {
+  let drawn = 0;
+  const draw = () => { drawn += 1; if (drawn < wanted) requestAnimationFrame(draw); else done([drawn]); };
+  requestAnimationFrame(draw);
+  setTimeout(() => done([drawn]), limit);
+})"""
 
 
 class ServedApp:
@@ -124,6 +131,15 @@ class Watched:
             open_room(self.page, room)
         return self.page
 
+    def last_seen(self) -> str:
+        """What a test that failed is told of its page: whether it still draws, and the app's last lines."""
+        said = self.app.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+        try:
+            drawn = frames(self.page, 3)
+        except Error as error:
+            return f"{self.page.url}: {error.message}; {said}"
+        return f"{self.page.url}: {drawn} of 3 frames drawn; {said}"
+
     def check(self) -> None:
         assert self.outside == [], self.outside
         assert self.broken == [], self.broken
@@ -138,6 +154,24 @@ def open_room(page: Page, name: str) -> None:
         menu.click()
         tab = page.locator("#rooms .overflow-dropdown button").get_by_text(name, exact=True)
     tab.click()
+
+
+def frames(page: Page, wanted: int, limit_ms: int = FRAME_LIMIT_MS) -> int:
+    """How many frames the browser has drawn of the page when it has drawn ``wanted`` or the time is up."""
+    found = page.wait_for_function(FRAMES, arg=[wanted, limit_ms], polling=100, timeout=2 * limit_ms)
+    return int(found.json_value()[0])
+
+
+def resize(page: Page, width: int, height: int) -> None:
+    """Gives the window another size and waits until the page is drawn in it, as eyes would.
+
+    Chromium without a screen once drew no frame any more, for 30 s, after two sizes within one frame, and a click waits
+    for frames. A screenshot makes it draw.
+    """
+    page.set_viewport_size({"width": width, "height": height})
+    if frames(page, 3) < 3:
+        page.screenshot()
+        assert frames(page, 3) == 3, f"no frame is drawn at {width} × {height}"
 
 
 def snap(page: Page, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from hub_server import HubServer, serving, table
-from served_app import WORK_LIMIT_MS, ServedApp, no_sideways_scrolling, snap
+from served_app import WORK_LIMIT_MS, ServedApp, no_sideways_scrolling, resize, snap
 
 from synthvlm_ui.miniature.grammar import parse
 
@@ -68,7 +68,7 @@ def test_gaps_are_filled_and_entropy_told_before_and_after(app: ServedApp, visit
     before, after = (float(word) for word in re.findall(r"\d\.\d\d", said.inner_text()))
     assert before < after <= 2
     assert form.locator(".s-gap-bar").count() == 4
-    page.set_viewport_size({"width": 390, "height": 844})
+    resize(page, 390, 844)
     assert no_sideways_scrolling(page)
     form.scroll_into_view_if_needed()
     snap(page, "captions-gaps")
@@ -131,7 +131,7 @@ def test_a_data_set_of_the_hub_comes_with_its_images(app: ServedApp, visit: Any)
     form.get_by_role("button", name="Import from the Hub").click()
     form.get_by_text("6 captions imported into “theirs”").wait_for(timeout=WORK_LIMIT_MS)
     form.get_by_text("6 real images stored, 0 skipped.").wait_for(timeout=WORK_LIMIT_MS)
-    page.set_viewport_size({"width": 390, "height": 844})
+    resize(page, 390, 844)
     assert no_sideways_scrolling(page)
     snap(page, "captions-hub-phone")
 
@@ -140,7 +140,7 @@ def test_a_data_set_of_the_hub_comes_with_its_images(app: ServedApp, visit: Any)
 def test_it_fits_a_phone(app: ServedApp, visit: Any, dark: bool) -> None:
     page = visit(app).open("Captions") if not dark else visit(app, phone=True, dark=True).open("Captions")
     if not dark:
-        page.set_viewport_size({"width": 390, "height": 844})
+        resize(page, 390, 844)
     form = open_write(page)
     form.get_by_text("of 48 classes are drawn").wait_for()
     assert no_sideways_scrolling(page)

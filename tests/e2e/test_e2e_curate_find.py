@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from curate_page import ROWS, ids, kept, prepare, show, shown
-from served_app import ServedApp, no_sideways_scrolling, snap, until
+from served_app import ServedApp, no_sideways_scrolling, resize, snap, until
 
 NEWS = re.compile(r"/curate/news\?")
 
@@ -49,7 +49,7 @@ def test_the_grid_is_stable_when_the_window_changes(page: Any) -> None:
     first = ids(page)
     page.locator(".s-tile").nth(7).focus()
     for width in (1600, 820, 390, 1280):
-        page.set_viewport_size({"width": width, "height": 900})
+        resize(page, width, 900)
         until(page, lambda: page.locator(".s-grid [role=row]").count() == -(-len(first) // columns(page)))
         assert ids(page) == first
         assert no_sideways_scrolling(page), width
@@ -76,9 +76,9 @@ def test_the_opened_candidate_shows_its_kin(page: Any) -> None:
     similarities = [float(text) for text in neighbours.locator("small").all_inner_texts()]
     assert similarities == sorted(similarities, reverse=True) and 0 < similarities[0] <= 1
     snap(page, "curate-kin")
-    page.set_viewport_size({"width": 390, "height": 844})
+    resize(page, 390, 844)
     assert no_sideways_scrolling(page)
-    page.set_viewport_size({"width": 1280, "height": 900})
+    resize(page, 1280, 900)
     dialog.get_by_role("button", name="More like this").click()
     page.locator(".s-like").wait_for()
     until(page, lambda: page.get_by_label("Order", exact=True).input_value() == "similarity")
