@@ -47,6 +47,7 @@ class Worker:
         self._lock_path = worker_lock_path(self.jobs.path, device)
         self._token = uuid.uuid4().hex
         self._ending = False
+        self.device_lost = False
         self._jobs_left = most_jobs
 
     def run(self) -> None:
@@ -152,7 +153,8 @@ class Worker:
         except JobStopped:
             return {"state": "stopped", "message": "stopped while paused"}
         except SynthVLMError as error:
-            self._ending = self._ending or isinstance(error, DeviceLost)  # only a new process gets the device back
+            self.device_lost = self.device_lost or isinstance(error, DeviceLost)
+            self._ending = self._ending or self.device_lost  # only a new process gets the device back
             return self._failure(files, error)
         except (Exception, SystemExit) as error:
             return self._failure(files, _as_failure(error, files))

@@ -7,6 +7,7 @@ queues a job; keeps its models warm and leaves when there has been nothing to do
 from __future__ import annotations
 
 import argparse
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from synthvlm_ui.backends import device_watched
 from synthvlm_ui.config import WORKER_IDLE_S, environment
-from synthvlm_ui.jobs import JobContext, Worker
+from synthvlm_ui.jobs import JobContext, Worker, ensure_worker
 from synthvlm_ui.service.generation.placement import device_of_queue, is_share
 from synthvlm_ui.store import Workspace
 
@@ -36,7 +37,12 @@ def main(arguments: list[str] | None = None) -> None:
     idle_s = idle_s if options.idle_s is None else options.idle_s
     device = device_of_queue(options.device)
     watched = {kind: _watched(handler, device) for kind, handler in handlers.table().items()}
-    Worker(workspace.paths.jobs, options.device, watched, idle_s, most_jobs=options.jobs).run()
+    worker = Worker(workspace.paths.jobs, options.device, watched, idle_s, most_jobs=options.jobs)
+    worker.run()
+    if worker.device_lost and options.jobs is None and worker.jobs.queued(options.device):
+        # Each worker ends at least one job, so that they come to an end even if the device never comes back.
+        ensure_worker(worker.jobs.path, options.device, [sys.executable, "-m", "synthvlm_ui.service.worker",
+                                                         *(sys.argv[1:] if arguments is None else arguments)])
 
 
 def serve_here(root: Path, queue: str, most_jobs: int | None = None) -> None:

@@ -1,5 +1,5 @@
 """A card that is lost while CLIP scores, in a real worker process: the job says so, the process ends, and starting the
-job again makes the missing chunks in a new one."""
+job again makes the missing chunks in a new one. Jobs that waited behind it go on in a new process by themselves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ encode, seen = OpenClipEmbedder._encode_images, []
 
 def lost(self, images):
     seen.append(len(images))
-    if len(seen) > 2 and Path(__file__).with_name("broken").exists():
+    broken = Path(__file__).with_name("broken")
+    if len(seen) > 2 and broken.exists():
+        if broken.read_text() == "once":
+            broken.unlink()
         raise RuntimeError("CUDA error: unspecified launch failure\\nCUDA kernel errors might be reported later")
     return encode(self, images)
 
@@ -73,3 +76,12 @@ def test_a_lost_card_ends_its_process_and_costs_one_chunk(studio: Studio, tmp_pa
     assert json.loads(pid_file.read_text())["pid"] != process
     after = {path.name: path.stat().st_mtime_ns for path in shards.glob("*.tar")}
     assert len(after) == CHUNKS and before.items() <= after.items()
+
+
+def test_jobs_behind_a_lost_card_are_done_without_anybody_who_looks(studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "card" / "broken").write_text("once")
+    jobs = [studio.generation.start(SETTINGS, dataset="sample", limit=limit) for limit in (CAPTIONS, CAPTIONS + 4)]
+    statuses = [studio.workspace.paths.jobs / job / "status.json" for job in jobs]  # reading these wakes nobody
+    until(lambda: [json.loads(path.read_text())["state"] for path in statuses] == ["failed", "done"])
+    processes = {json.loads(path.with_name("pid.json").read_text())["pid"] for path in statuses}
+    assert len(processes) == 2
