@@ -60,7 +60,7 @@ class CurationDesk:
 
     def close(self) -> None:
         """Ends what is being found for a rule."""
-        self._views.near.close()
+        self._views.close()
 
     def yield_of(self, rule: SelectionRule) -> dict[str, Any]:
         """How much of a dataset a rule keeps, for the numbers beside the sliders while they move."""

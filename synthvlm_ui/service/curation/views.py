@@ -27,6 +27,7 @@ from synthvlm_ui.store import Clustering, Workspace
 
 _REMEMBERED_VIEWS, _REMEMBERED_RANKINGS = 3, 2
 _REMEMBERED_SCOPES = 2
+_LEAVING_S = 5.0
 _LOOK_EVERY_S = 1.0
 
 
@@ -38,7 +39,7 @@ class Views:
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._scopes: OrderedDict[tuple[str, ...], Scope] = OrderedDict()
         self._captions: dict[str, tuple[Any, CaptionWords]] = {}
-        self._reading, self._being_read = threading.Lock(), set[str]()
+        self._reading, self._being_read = threading.Lock(), dict[str, threading.Thread]()
         self._looked: dict[str, float] = {}
         self._clustered: dict[tuple[str, ...], tuple[float, list[Clustering | None]]] = {}
         self._views: OrderedDict[tuple[Any, ...], View] = OrderedDict()
@@ -145,17 +146,24 @@ class Views:
             self._looked[dataset] = now
             return kept[1]
         if dataset not in self._being_read:
-            self._being_read.add(dataset)
-            threading.Thread(target=self._read_captions, args=(dataset,), name="captions", daemon=True).start()
+            reader = threading.Thread(target=self._read_captions, args=(dataset,), name="captions", daemon=True)
+            self._being_read[dataset] = reader
+            reader.start()
         return None
 
     def _read_captions(self, dataset: str) -> None:
         try:
             self.captions(dataset).prepare()
-        except SynthVLMError:
-            pass  # Whoever needs them is told then.
+        except (SynthVLMError, FileNotFoundError):
+            pass  # Whoever needs them is told then. Not found: another process deleted the dataset meanwhile.
         finally:
-            self._being_read.discard(dataset)
+            self._being_read.pop(dataset, None)
+
+    def close(self) -> None:
+        """Ends what is being found, and waits until nothing is read from the workspace any more."""
+        self.near.close()
+        for reader in list(self._being_read.values()):
+            reader.join(_LEAVING_S)
 
     def _caption_column(self, names: tuple[str, ...], rows: NDArray[np.int64]) -> CaptionColumn:
         columns = self._workspace.columns

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from small_workspace import MARKUP, fill
 from synthvlm_ui.errors import BadSetting, EmptyInput, UnknownName, WorkerDied
 from synthvlm_ui.records import ScorerInfo
 from synthvlm_ui.service import Find, Studio, state_of
-from synthvlm_ui.service.curation.caption_words import parse_query
+from synthvlm_ui.service.curation.caption_words import CaptionWords, parse_query
 from synthvlm_ui.service.curation.ordering import Order
 from synthvlm_ui.service.curation.view_state import state_of_query
 
@@ -310,3 +313,35 @@ def test_a_shard_deleted_under_the_running_app_is_told_and_the_rest_goes_on(tmp_
     failed = studio.curation.page(rule, show="failed")
     assert failed["total"] == ALL and "missing" in failed["items"][0]["error_message"]
     studio.close()
+
+
+def test_closing_waits_until_nothing_is_read_any_more(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, prepare, done = threading.Event(), CaptionWords.prepare, []
+
+    def slow(words: CaptionWords) -> None:
+        begun.set()
+        time.sleep(0.3)
+        prepare(words)
+        done.append(words)
+
+    monkeypatch.setattr(CaptionWords, "prepare", slow)
+    studio = Studio.open(filled)
+    studio.refresh()
+    studio.curation.page(studio.curation.rule("toys"))
+    assert begun.wait(30)
+    studio.close()
+    assert len(done) == 1
+
+
+def test_captions_that_another_process_deletes_while_they_are_read_end_no_thread(
+        tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "workspace"
+    shutil.copytree(filled, root)
+    ended = []
+    monkeypatch.setattr(threading, "excepthook", ended.append)
+    studio = Studio.open(root)
+    studio.refresh()
+    monkeypatch.setattr(CaptionWords, "prepare", lambda _: (root / "captions" / "gone.parquet").stat())
+    studio.curation.page(studio.curation.rule("toys"))
+    studio.close()
+    assert not ended
