@@ -36,6 +36,7 @@ class Worker:
 
     A handler returns the job's result. It asks ``progress.should_stop()`` at its safe points and, when that is true,
     returns what it has (or raises JobStopped): the job is then recorded as stopped, otherwise as done.
+    ``device_lost`` says afterwards that it left because only a new process gets the device back.
     """
 
     def __init__(self, jobs_path: Path | str, device: str, handlers: Mapping[str, Handler],

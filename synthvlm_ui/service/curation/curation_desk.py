@@ -59,7 +59,7 @@ class CurationDesk:
         return None if share is None else {"for": "near_duplicates", "share": share}
 
     def close(self) -> None:
-        """Ends what is being found for a rule."""
+        """Ends what is being found for a rule, and waits until nothing is read from the workspace any more."""
         self._views.close()
 
     def yield_of(self, rule: SelectionRule) -> dict[str, Any]:
